@@ -1,0 +1,184 @@
+"""Sources in → an index in service: `build_index` starts the building process and follows it.
+
+The caller's process never writes Chroma: a crash or a kill there ends the build, not the caller,
+and the generation in service stays as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from index.embed import Embedder
+from index.errors import BuildFailedError, SourceError, error_named
+from index.llama import LlamaDocument, LlamaEmbedding, article_from_document, as_embedder
+from index.report import BuildProgress, BuildReport, OnProgress
+from index.types import Article
+
+PathLike = str | os.PathLike[str]
+ARTICLES_PER_MESSAGE = 50
+STOP_TIMEOUT_S = 10.0  # for the worker to end after a signal
+
+
+def build_index(
+    sources: PathLike | Iterable[PathLike] | Iterable[Article | LlamaDocument],
+    index_dir: PathLike,
+    *,
+    embedder: Embedder | LlamaEmbedding | None = None,
+    rebuild: bool = False,
+    on_progress: OnProgress | None = None,
+) -> BuildReport:
+    """Bring the index in `index_dir` up to date with `sources`; make it if it is not there.
+
+    Unchanged files and articles cost nothing, changed ones are replaced, and those no longer found
+    under the given paths disappear. Paths indexed earlier stay in the index. The index in service
+    answers questions until the new one is complete; a stopped build goes on where it was.
+
+    Args:
+        sources: Files and folders; or articles, or llama-index Documents, as values. Values form
+            one set: an article given last time and not this time is removed. No paths at all
+            (`[]`) means: look again at everything the index knows.
+        index_dir: The folder of the index; created if missing.
+        embedder: Another embedder than the bundled one, or any llama-index `BaseEmbedding`. If it
+            differs from the one the index was built with, everything is embedded again.
+        rebuild: Read and embed everything again, whatever is there.
+        on_progress: Called with each step; must return quickly.
+
+    Returns:
+        Counts, problems (sources that could not be read, one reason each), seconds per phase.
+
+    Raises:
+        SourceError: If a path does not exist, or not one article could be read.
+        IndexLockedError: If another process is building this index.
+        BuildFailedError: If the building process failed; the old index stays in service.
+        TypeError: If `sources` holds anything else.
+    """
+    paths, given = _sorted_out(sources)
+    model = as_embedder(embedder) if embedder is not None else None
+    job = {
+        "index_dir": str(Path(index_dir).absolute()),
+        "paths": [str(path.absolute()) for path in paths],
+        "given": given is not None,
+        "rebuild": rebuild,
+        "embedder": {"model_id": model.model_id, "dim": model.dim} if model else None,
+    }
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        with _worker(errors) as process:
+            try:
+                report = _follow(process, job, given or iter(()), model, on_progress)
+                process.wait(STOP_TIMEOUT_S)
+                return report
+            except EOFError:
+                process.wait()
+                errors.seek(0)
+                raise BuildFailedError(_failure(process.returncode, errors.read())) from None
+            finally:
+                _stop(process)
+
+
+def _sorted_out(sources: Any) -> tuple[list[Path], Iterator[Article] | None]:  # noqa: ANN401
+    """Return the paths, or else the articles one by one: a generator of a million is fine."""
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    iterator = iter(sources)
+    first = list(islice(iterator, 1))
+    if first and not isinstance(first[0], str | os.PathLike):
+        return [], map(_article, chain(first, iterator))
+    paths = []
+    for item in chain(first, iterator):
+        if not isinstance(item, str | os.PathLike):
+            raise TypeError("give paths or articles, not both in one call")
+        path = Path(item)
+        if not path.exists():
+            raise SourceError(f"There is no file or folder {path}. Check the spelling.")
+        paths.append(path)
+    return paths, None
+
+
+def _article(item: object) -> Article:
+    if isinstance(item, Article):
+        return item
+    if isinstance(item, LlamaDocument):
+        return article_from_document(item)
+    kind = type(item).__name__
+    raise TypeError(f"expected paths, Articles or llama-index Documents, not {kind}")
+
+
+def _worker(errors: IO[str]) -> subprocess.Popen[str]:
+    package_parent = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        # -P: a folder or file called "index" where the user stands must not be taken for ours.
+        [sys.executable, "-P", "-m", "index.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env={**os.environ, "PYTHONPATH": path},
+        text=True,
+        encoding="utf-8",
+        # Ctrl-C is for this process, which then stops the worker: not for both at once.
+        start_new_session=True,
+    )
+
+
+def _follow(
+    process: subprocess.Popen[str],
+    job: dict[str, Any],
+    given: Iterator[Article],
+    embedder: Embedder | None,
+    on_progress: OnProgress | None,
+) -> BuildReport:
+    """Answer the worker until it reports. Raise EOFError if it ends without a report."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+
+    def send(message: dict[str, Any]) -> None:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(message) + "\n")
+            process.stdin.flush()
+        except BrokenPipeError as error:
+            raise EOFError from error
+
+    send(job)
+    for line in process.stdout:
+        match json.loads(line):
+            case {"progress": progress}:
+                if on_progress is not None:
+                    on_progress(BuildProgress(**progress))
+            case {"more": _}:
+                batch = islice(given, ARTICLES_PER_MESSAGE)
+                send({"articles": [article.to_dict() for article in batch]})
+            case {"embed": texts} if embedder is not None:
+                data = embedder.embed_passages(texts).astype("float32").tobytes()
+                send({"vectors": base64.b64encode(data).decode("ascii")})
+            case {"report": report}:
+                return BuildReport.from_dict(report)
+            case {"error": {"kind": kind, "message": text}}:
+                raise error_named(kind, text)
+    raise EOFError
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _failure(returncode: int, errors: str) -> str:
+    last = next((line for line in reversed(errors.splitlines()) if line.strip()), "no message")
+    return (
+        f"The building process ended unexpectedly (code {returncode}): {last.strip()}. The old "
+        "index, if there was one, stays in service. Run the command again to go on from here."
+    )

@@ -1,0 +1,92 @@
+"""Settings: one frozen `Config`, read once at an entry point from a file and the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Self
+
+from index.errors import ConfigError
+
+PREFIX = "ARTICLE_QA_"
+CONFIG_FILE = Path("article-qa.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything a user may set. Later sources win: defaults, `article-qa.toml`, environment."""
+
+    index_dir: Path = Path(".article-qa")  # beside the articles, like .git; skipped when indexing
+    host: str = "127.0.0.1"  # the chat listens here
+    port: int = 7860
+    top_k: int = 12  # passages handed to the reader
+    max_question_chars: int = 2_000  # longer ones are refused, not cut
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ, config_file: Path = CONFIG_FILE) -> Self:
+        """Return the settings of `config_file`, if it exists, overridden by the environment.
+
+        In the file a setting is written `top_k = 12`, in the environment `ARTICLE_QA_TOP_K=12`;
+        blank environment values mean the default.
+
+        Raises:
+            ConfigError: If the file is not TOML, or a setting is unknown or has a wrong value.
+        """
+        values: dict[str, Any] = {}
+        for name, value in _read_file(config_file).items():
+            values[name] = _parse(name, value, f"{name} in {config_file}")
+        for variable, raw in environ.items():
+            if not variable.startswith(PREFIX) or variable in TEST_VARIABLES or not raw.strip():
+                continue
+            name = variable.removeprefix(PREFIX).lower()
+            values[name] = _parse(name, raw.strip(), variable)
+        return cls(**values)
+
+
+def _positive(value: str | int) -> int:
+    number = int(value)
+    if number < 1:
+        raise ValueError("not positive")
+    return number
+
+
+def _port(value: str | int) -> int:
+    number = int(value)
+    if not 0 <= number <= 65_535:
+        raise ValueError("not a port")
+    return number
+
+
+PARSERS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "index_dir": (Path, "a folder"),
+    "host": (str, "a host name or address"),
+    "port": (_port, "a number from 0 to 65535"),
+    "top_k": (_positive, "a whole number from 1"),
+    "max_question_chars": (_positive, "a whole number from 1"),
+}
+TEST_VARIABLES = frozenset({"ARTICLE_QA_REQUIRE_BROWSER", "ARTICLE_QA_CHROMIUM"})
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The settings file {path} cannot be read: {error}.") from error
+
+
+def _parse(name: str, value: Any, where: str) -> object:  # noqa: ANN401 - TOML or environment
+    if name not in PARSERS:
+        near = get_close_matches(name, PARSERS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known settings: {', '.join(PARSERS)}."
+        raise ConfigError(f"Unknown setting {where}. {hint}")
+    parse, expected = PARSERS[name]
+    try:
+        return parse(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where} is {value!r}, but must be {expected}.") from error

@@ -1,0 +1,118 @@
+"""Every error a user can meet, each saying what happened, why it matters and what to do.
+
+ArticleQAError
+├── ConfigError            a setting is unknown or cannot be read
+├── SourceError            a path, file or folder cannot be used as a source of articles
+│   └── ParseError         one file is readable but no article comes out of it
+├── IndexMissingError      there is no index where one was asked for
+├── IndexLockedError       another process is building this index
+├── IndexDamagedError      the index on disk is not what its manifest says
+├── ModelMismatchError     the index was built with another embedder or chunker
+├── ModelFileError         a bundled model file is missing or altered
+├── BuildFailedError       the building process ended without a new generation
+├── QuestionError          the question is empty or too long
+└── ServerError            the chat server cannot start (port in use)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class ArticleQAError(Exception):
+    """Root of all errors that are the user's to fix; programs catch this one."""
+
+
+class ConfigError(ArticleQAError):
+    """A setting is unknown or cannot be read."""
+
+
+class SourceError(ArticleQAError):
+    """A path, file or folder cannot be used as a source of articles."""
+
+
+class ParseError(SourceError):
+    """One file is readable but no article comes out of it; the message is the reason."""
+
+
+class IndexMissingError(ArticleQAError):
+    """There is no index where one was asked for."""
+
+    def __init__(self, index_dir: Path) -> None:
+        super().__init__(
+            f"There is no index at {index_dir}. "
+            "Build one first: article-qa index FOLDER (add --index DIR to keep it elsewhere)."
+        )
+        self.index_dir = index_dir
+
+
+class IndexLockedError(ArticleQAError):
+    """Another process is building this index."""
+
+    def __init__(self, index_dir: Path, holder: str) -> None:
+        super().__init__(
+            f"Another process{holder} is building the index at {index_dir}. "
+            "Asking still works; wait for it to finish, then run the command again."
+        )
+        self.index_dir = index_dir
+
+
+class IndexDamagedError(ArticleQAError):
+    """The index on disk is not what its manifest says; `problem` names the first difference."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"The index at {path} is damaged: {problem}. "
+            "Your articles are not affected. Rebuild it: article-qa index FOLDER --rebuild."
+        )
+        self.path, self.problem = path, problem
+
+
+class ModelMismatchError(ArticleQAError):
+    """The index was built with another embedder or chunker than the one now loaded."""
+
+    def __init__(self, path: Path, built_with: str, loaded: str) -> None:
+        super().__init__(
+            f"The index at {path} was built with {built_with!r} but {loaded!r} is loaded, "
+            "so they cannot be compared. Rebuild it: article-qa index FOLDER --rebuild, "
+            "or use the model the index was built with."
+        )
+        self.path, self.built_with, self.loaded = path, built_with, loaded
+
+
+class ModelFileError(ArticleQAError):
+    """A bundled model file is missing or altered."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"The model file {path} is {problem}. Install article-qa again: its wheel carries it."
+        )
+        self.path = path
+
+
+class BuildFailedError(ArticleQAError):
+    """The building process ended without a new generation; the old one stays in service."""
+
+
+class QuestionError(ArticleQAError):
+    """The question is empty or too long."""
+
+
+class ServerError(ArticleQAError):
+    """The chat server cannot start."""
+
+
+def error_named(kind: str, message: str) -> ArticleQAError:
+    """Return the error of class `kind` with this message, as told by the building process."""
+    classes = {cls.__name__: cls for cls in _subclasses(ArticleQAError)}
+    cls = classes.get(kind, BuildFailedError)
+    error = cls.__new__(cls)  # past __init__: the message is already written
+    Exception.__init__(error, message)
+    return error
+
+
+def _subclasses(root: type[ArticleQAError]) -> Iterator[type[ArticleQAError]]:
+    for cls in root.__subclasses__():
+        yield cls
+        yield from _subclasses(cls)

@@ -1,0 +1,135 @@
+"""Saved web pages: trafilatura finds the reading text, the page's own declarations the rest."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from index.errors import ParseError
+from index.parsing.captions import split_credit
+from index.parsing.dates import parse_date
+from index.parsing.page import Page, scan_page, split_breaks
+from index.parsing.pagemeta import headlines, read_page_metadata
+from index.parsing.parsed import ParsedSource
+from index.types import Article
+
+MAX_HEAD_PARAGRAPHS = 6  # headline, summary, by-line, date and place stand among these
+MAX_BYLINE_CHARACTERS = 80
+
+# Taken out before trafilatura looks. Captions are kept apart by `scan_page`; the others are never
+# the article, but may stand in the middle of it.
+_NOT_BODY = [
+    "//figcaption",
+    "//nav",
+    "//footer",
+    "//aside",
+    "//dialog",
+    "//template",
+    "//*[@hidden or @aria-hidden='true']",
+    "//*[contains(translate(@style, ' ', ''), 'display:none')]",
+    "//*[contains(translate(@style, ' ', ''), 'visibility:hidden')]",
+]
+_PARAGRAPH_TAGS = frozenset({"p", "head", "item", "row", "quote", "code", "list", "table", "fw"})
+_BYLINE = re.compile(r"By:?\s+[^\W\d_a-z][^.!?]*")
+
+
+def parse_html(name: str, text: str) -> ParsedSource:
+    """Return the one article on a web page. Nothing is fetched.
+
+    Raises:
+        ParseError: If the page has no reading text, only navigation for example.
+    """
+    page = scan_page(text)
+    fields = read_page_metadata(page)
+    paragraphs = _extract(text) or _main_part(page)
+    body = list(_without_head(paragraphs, headlines(page), fields.get("byline")))
+    captions = [words for words, _ in map(split_credit, dict.fromkeys(page.captions)) if words]
+    body = [paragraph for paragraph in body if paragraph not in page.captions]
+    if not body and not captions:
+        raise ParseError("no article text found in the page")
+    article = Article.create(text="\n\n".join(body), captions=captions, source=name, **fields)
+    return ParsedSource((article,))
+
+
+def _extract(text: str) -> list[str]:
+    """Return the paragraphs that trafilatura finds, none if it fails.
+
+    Its metadata are not used: it takes dates from anywhere in the page, and site names from
+    the address.
+    """
+    from trafilatura import bare_extraction  # 0.5 s
+
+    # it logs every page without text, which is our ParseError already
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+    try:
+        document = bare_extraction(
+            text,
+            favor_precision=True,
+            include_comments=False,
+            include_tables=True,
+            with_metadata=False,
+            prune_xpath=_NOT_BODY,
+        )
+    except Exception:  # noqa: BLE001 - whatever it stumbles over, the page may still be readable
+        return []
+    body = None if document is None or isinstance(document, dict) else document.body
+    return [] if body is None else list(_paragraphs(body))
+
+
+def _paragraphs(body: Any) -> Iterator[str]:  # noqa: ANN401 - an lxml element, which has no types
+    """Yield the text of each innermost block of trafilatura's tree."""
+    text = ""
+    for part in _pieces(body):
+        if part is None:
+            yield from split_breaks(text)
+            text = ""
+        else:
+            text += part
+    yield from split_breaks(text)
+
+
+def _pieces(element: Any) -> Iterator[str | None]:  # noqa: ANN401 - see _paragraphs
+    r"""Yield an element's texts in order, "\n" for a line break, None between blocks."""
+    is_block = element.tag in _PARAGRAPH_TAGS
+    if is_block:
+        yield None
+    if element.tag == "lb":
+        yield "\n"
+    yield " | " if element.tag == "cell" and element.getprevious() is not None else ""
+    yield element.text or ""
+    for child in element:
+        yield from _pieces(child)
+        yield child.tail or ""
+    if is_block:
+        yield None
+
+
+def _main_part(page: Page) -> list[str]:
+    """Return the paragraphs of the innermost part of the page that has any."""
+    parts = (page.paragraphs.get(part) for part in ("article", "main", "body"))
+    return next(filter(None, parts), [])
+
+
+def _without_head(paragraphs: list[str], titles: set[str], byline: str | None) -> Iterator[str]:
+    """Yield the paragraphs without headline, by-line and date, which `Article` has fields for."""
+    known = {_key(line) for line in (*titles, byline, byline and f"By {byline}") if line}
+    for number, paragraph in enumerate(paragraphs):
+        if _key(paragraph) in known:
+            continue
+        if number < MAX_HEAD_PARAGRAPHS and _is_dateline(paragraph):
+            continue
+        yield paragraph
+
+
+def _is_dateline(paragraph: str) -> bool:
+    """Say whether a paragraph is only a date, or only names: "By Jane Doe"."""
+    if len(paragraph) > MAX_BYLINE_CHARACTERS:
+        return False
+    return parse_date(paragraph) is not None or _BYLINE.fullmatch(paragraph) is not None
+
+
+def _key(text: str) -> str:
+    """Return what two wordings of a headline have in common: letters and digits."""
+    return "".join(char for char in text.casefold() if char.isalnum())

@@ -1,0 +1,433 @@
+"""The record: articles, passages, vectors and word index in one SQLite file; the source of truth.
+
+Everything else in an index (Chroma, the manifest) is derived from it and can be made again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import IndexDamagedError
+from index.types import Article, Passage
+
+T = TypeVar("T")
+
+FORMAT = 1  # bump when the schema changes; an index of another format is rebuilt
+SQL_VARIABLES = 500  # ids per statement; SQLite's own limit can be as low as 999
+STORED_FLOAT = np.float16  # rounding moves a cosine by < 1e-6 and halves the file
+
+SCHEMA = """
+CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE root (path TEXT PRIMARY KEY, label TEXT NOT NULL UNIQUE) WITHOUT ROWID;
+CREATE TABLE source (
+    name TEXT PRIMARY KEY,
+    root TEXT NOT NULL,
+    digest BLOB NOT NULL,     -- sha256 of its bytes: unchanged sources are not parsed again
+    problems TEXT NOT NULL    -- JSON list of sentences
+) WITHOUT ROWID;
+CREATE TABLE article (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    source_name TEXT NOT NULL REFERENCES source (name),
+    version TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
+    captions TEXT NOT NULL,   -- JSON [[start, end], ...]
+    url TEXT, outlet TEXT, byline TEXT, section TEXT,
+    tags TEXT NOT NULL,       -- JSON list
+    published TEXT, retrieved TEXT, source TEXT NOT NULL, language TEXT
+);
+CREATE INDEX article_of_source ON article (source_name);
+CREATE TABLE passage (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused: it is the id in Chroma
+    article INTEGER NOT NULL REFERENCES article (number),
+    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    n_tokens INTEGER NOT NULL, kind TEXT NOT NULL,
+    embedded BLOB NOT NULL    -- digest of the embedded text: key of its vector
+);
+CREATE INDEX passage_of_article ON passage (article);
+CREATE INDEX passage_of_vector ON passage (embedded);
+CREATE TABLE vector (embedded BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+-- The word index reads its text through a view: passages are stored once, inside their article.
+CREATE VIEW passage_text AS
+    SELECT passage.number AS number, title,
+        substr(text, start + 1, passage.end - start) AS body,
+        coalesce(outlet, '') || ' ' || coalesce(byline, '') || ' ' || coalesce(section, '')
+            || ' ' || tags AS about
+    FROM passage JOIN article ON article.number = passage.article;
+CREATE VIRTUAL TABLE word_index USING fts5 (
+    title, body, about, content = 'passage_text', content_rowid = 'number',
+    tokenize = "porter unicode61 remove_diacritics 2"
+);
+"""
+ARTICLE_COLUMNS = (
+    "id, version, title, text, captions, url, outlet, byline, section, tags, "
+    "published, retrieved, source, language"
+)
+JSON_COLUMNS = ("captions", "tags")
+PASSAGE_COLUMNS = "passage.number, article, ordinal, start, end, n_tokens, kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file (or other origin) as last read."""
+
+    name: str
+    root: str
+    digest: bytes
+    problems: tuple[str, ...]
+
+
+class Record:
+    """One record file. Writers hold it alone, in a staging folder; readers never see it change."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+
+    @classmethod
+    def create(cls, path: Path, settings: Mapping[str, str]) -> Self:
+        """Return a new, empty record that remembers `settings` (model ids and the like)."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        record = cls.edit(path)
+        with record.transaction():
+            for statement in SCHEMA.split(";\n"):
+                record._db.execute(statement)
+            rows = {"format": str(FORMAT), **settings}.items()
+            record._db.executemany("INSERT INTO setting VALUES (?, ?)", rows)
+        return record
+
+    @classmethod
+    def edit(cls, path: Path) -> Self:
+        """Return the record at `path` for writing.
+
+        Raises:
+            IndexDamagedError: If the file is not a SQLite database.
+        """
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # publishing syncs the whole file
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.DatabaseError as error:
+            raise IndexDamagedError(path.parent, f"record.db cannot be read ({error})") from error
+        return cls(path, connection)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return the published record at `path` for reading, from any thread.
+
+        Raises:
+            IndexDamagedError: If the file is missing or is not a record of this format.
+        """
+        try:
+            # immutable: published files never change, so no locks, also on read-only disks.
+            # One connection serves all threads: SQLite serialises its calls.
+            uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+            record = cls(path, sqlite3.connect(uri, uri=True, check_same_thread=False))
+            found = record.settings().get("format")
+        except sqlite3.Error as error:
+            raise IndexDamagedError(path.parent, f"record.db cannot be read ({error})") from error
+        if found != str(FORMAT):
+            raise IndexDamagedError(path.parent, f"its format is {found}, not {FORMAT}")
+        return record
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside happens, or nothing does."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def seal(self) -> None:
+        """Finish writing: merge the word index, drop unused vectors, leave one plain file."""
+        with self.transaction():
+            self._db.execute(
+                "DELETE FROM vector WHERE embedded NOT IN (SELECT embedded FROM passage)"
+            )
+            self._db.execute("INSERT INTO word_index (word_index) VALUES ('optimize')")
+        self._db.execute("PRAGMA journal_mode = DELETE")
+        self._db.execute("VACUUM")
+
+    # Settings, roots and sources
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings given to `create`, and the format."""
+        return dict(self._db.execute("SELECT key, value FROM setting").fetchall())
+
+    def put_setting(self, key: str, value: str) -> None:
+        """Remember one more setting."""
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (key, value))
+
+    def roots(self) -> dict[str, str]:
+        """Return path → label of every root that was indexed."""
+        return dict(self._db.execute("SELECT path, label FROM root ORDER BY path"))
+
+    def put_roots(self, roots: Mapping[str, str]) -> None:
+        """Remember exactly these roots: path → unique label."""
+        with self.transaction():
+            self._db.execute("DELETE FROM root")
+            self._db.executemany("INSERT INTO root VALUES (?, ?)", roots.items())
+
+    def sources(self, root: str | None = None) -> dict[str, Source]:
+        """Return name → source, of one root or of all."""
+        rows = self._db.execute(
+            "SELECT name, root, digest, problems FROM source WHERE ?1 IS NULL OR root = ?1", (root,)
+        )
+        return {
+            name: Source(name, of, digest, tuple(json.loads(problems)))
+            for name, of, digest, problems in rows
+        }
+
+    # Writing
+
+    def put_source(
+        self, source: Source, articles: Iterable[tuple[Article, Sequence[tuple[Passage, bytes]]]]
+    ) -> None:
+        """Store a source in place of its earlier state.
+
+        Args:
+            source: The source as read now.
+            articles: Its articles, each with its passages and the digests of their embedded texts.
+                Their ids must not be taken by another source: see `has_article`.
+        """
+        with self.transaction():
+            self._delete_articles(source.name)
+            self._db.execute(
+                "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?)",
+                (source.name, source.root, source.digest, json.dumps(source.problems)),
+            )
+            for article, passages in articles:
+                self._insert(source.name, article, passages)
+
+    def remove_source(self, name: str) -> None:
+        """Forget a source and its articles."""
+        with self.transaction():
+            self._delete_articles(name)
+            self._db.execute("DELETE FROM source WHERE name = ?", (name,))
+
+    def owner(self, article_id: str) -> str | None:
+        """Return the name of the source that holds the article, if any does."""
+        query = "SELECT source_name FROM article WHERE id = ?"
+        row = self._db.execute(query, (article_id,)).fetchone()
+        return row[0] if row else None
+
+    def unembedded(self) -> Iterator[tuple[Passage, Article, bytes]]:
+        """Yield one passage per embedded text that has no vector yet, with that text's digest."""
+        rows = self._db.execute(
+            "SELECT min(number), embedded FROM passage "
+            "WHERE embedded NOT IN (SELECT embedded FROM vector) GROUP BY embedded ORDER BY 1"
+        ).fetchall()
+        for batch in _batches(rows):
+            digests = dict(batch)
+            for number, (passage, article) in self.passages(list(digests)).items():
+                yield passage, article, digests[number]
+
+    def put_vectors(self, digests: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> None:
+        """Store one vector per digest of an embedded text."""
+        stored = vectors.astype(STORED_FLOAT)
+        rows = [(digest, row.tobytes()) for digest, row in zip(digests, stored, strict=True)]
+        with self.transaction():
+            self._db.executemany("INSERT OR REPLACE INTO vector VALUES (?, ?)", rows)
+
+    def _insert(
+        self, source_name: str, article: Article, passages: Sequence[tuple[Passage, bytes]]
+    ) -> None:
+        fields = article.to_dict()
+        for name in JSON_COLUMNS:
+            fields[name] = json.dumps(fields[name], ensure_ascii=False)
+        values = [fields[name] for name in ARTICLE_COLUMNS.split(", ")]
+        marks = ", ".join("?" * (len(values) + 1))
+        statement = f"INSERT INTO article ({ARTICLE_COLUMNS}, source_name) VALUES ({marks})"
+        number = self._db.execute(statement, (*values, source_name)).lastrowid
+        self._db.executemany(
+            "INSERT INTO passage (article, ordinal, start, end, n_tokens, kind, embedded) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (number, item.ordinal, item.start, item.end, item.n_tokens, item.kind, digest)
+                for item, digest in passages
+            ],
+        )
+        self._db.execute(
+            "INSERT INTO word_index (rowid, title, body, about) SELECT * FROM passage_text "
+            "WHERE number IN (SELECT number FROM passage WHERE article = ?)",
+            (number,),
+        )
+
+    def _delete_articles(self, source_name: str) -> None:
+        gone = "SELECT number FROM article WHERE source_name = ?"
+        passages = f"SELECT number FROM passage WHERE article IN ({gone})"
+        self._db.execute(  # FTS5 must be told the old words: it holds none itself
+            "INSERT INTO word_index (word_index, rowid, title, body, about) "
+            f"SELECT 'delete', * FROM passage_text WHERE number IN ({passages})",
+            (source_name,),
+        )
+        self._db.execute(f"DELETE FROM passage WHERE article IN ({gone})", (source_name,))
+        self._db.execute("DELETE FROM article WHERE source_name = ?", (source_name,))
+
+    # Reading
+
+    def counts(self) -> tuple[int, int]:
+        """Return the numbers of articles and of passages."""
+        query = "SELECT (SELECT count(*) FROM article), (SELECT count(*) FROM passage)"
+        articles, passages = self._db.execute(query).fetchone()
+        return articles, passages
+
+    def date_range(self) -> tuple[date | None, date | None]:
+        """Return the first and last publication date known."""
+        first, last = self._db.execute(
+            "SELECT min(published), max(published) FROM article"
+        ).fetchone()
+        return (
+            date.fromisoformat(first) if first else None,
+            date.fromisoformat(last) if last else None,
+        )
+
+    def article(self, article_id: str) -> Article | None:
+        """Return the article with this id, or None."""
+        query = f"SELECT {ARTICLE_COLUMNS} FROM article WHERE id = ?"
+        row = self._db.execute(query, (article_id,)).fetchone()
+        return _article(row) if row else None
+
+    def articles(self) -> Iterator[Article]:
+        """Yield all articles, newest first, those of unknown date last."""
+        query = (
+            f"SELECT {ARTICLE_COLUMNS} FROM article ORDER BY published IS NULL, published DESC, id"
+        )
+        return map(_article, self._db.execute(query))
+
+    def versions(self) -> dict[str, str]:
+        """Return article id → version."""
+        return dict(self._db.execute("SELECT id, version FROM article"))
+
+    def passage_numbers(self) -> set[int]:
+        """Return the numbers of all passages."""
+        return {number for (number,) in self._db.execute("SELECT number FROM passage")}
+
+    def passages(self, numbers: Sequence[int]) -> dict[int, tuple[Passage, Article]]:
+        """Return number → passage and article, in the order asked, unknown numbers left out."""
+        rows: dict[int, tuple[Any, ...]] = {}
+        articles: dict[int, Article] = {}
+        for batch in _batches(numbers):
+            query = f"SELECT {PASSAGE_COLUMNS} FROM passage WHERE number IN ({_marks(batch)})"
+            rows |= {row[0]: row for row in self._db.execute(query, batch)}
+        for batch in _batches({row[1] for row in rows.values()}):
+            query = (
+                f"SELECT number, {ARTICLE_COLUMNS} FROM article WHERE number IN ({_marks(batch)})"
+            )
+            articles |= {row[0]: _article(row[1:]) for row in self._db.execute(query, batch)}
+        found = {}
+        for number in numbers:
+            if number in rows:
+                article = articles[rows[number][1]]
+                found[number] = (_passage(rows[number], article), article)
+        return found
+
+    def passages_of(self, article_id: str) -> list[Passage]:
+        """Return the passages of one article in order."""
+        article = self.article(article_id)
+        if article is None:
+            return []
+        rows = self._db.execute(
+            f"SELECT {PASSAGE_COLUMNS} FROM passage JOIN article ON article.number = article "
+            "WHERE id = ? ORDER BY ordinal",
+            (article_id,),
+        )
+        return [_passage(row, article) for row in rows]
+
+    def vectors(
+        self, numbers: Iterable[int] | None = None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return passage numbers, shape (n,), ascending, and their vectors, shape (n, dim).
+
+        Of all passages, or of those in `numbers` that exist.
+        """
+        query = "SELECT number, value FROM passage JOIN vector USING (embedded)"
+        if numbers is None:
+            rows = self._db.execute(query).fetchall()
+        else:
+            rows = []
+            for batch in _batches(numbers):
+                rows += self._db.execute(f"{query} WHERE number IN ({_marks(batch)})", batch)
+        rows.sort(key=lambda row: row[0])
+        found = np.fromiter((number for number, _ in rows), np.int64, len(rows))
+        joined = b"".join(value for _, value in rows)
+        matrix = np.frombuffer(joined, STORED_FLOAT).astype(np.float32)
+        return found, matrix.reshape(len(rows), -1) if rows else matrix.reshape(0, 0)
+
+    def match(self, expression: str, n: int) -> list[tuple[int, float]]:
+        """Return up to `n` passages by BM25 for an FTS5 expression, best first, scores > 0.
+
+        A word of the headline counts twice one of the body, one of outlet, section or tags half.
+        """
+        rows = self._db.execute(
+            "SELECT rowid, bm25(word_index, 2.0, 1.0, 0.5) AS score FROM word_index "
+            "WHERE word_index MATCH ? ORDER BY score LIMIT ?",
+            (expression, n),
+        )
+        return [(number, -score) for number, score in rows]  # FTS5's bm25 is negative
+
+    def document_frequency(self, word: str, limit: int) -> int:
+        """Return the number of passages with this word or another form of it, at most `limit`."""
+        row = self._db.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM word_index WHERE word_index MATCH ? LIMIT ?)",
+            (f'"{word}"', limit),
+        ).fetchone()
+        return int(row[0])
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Return (source name, problem) of every source that could not be read in full."""
+        return [(s.name, problem) for s in self.sources().values() for problem in s.problems]
+
+    def integrity(self) -> list[str]:
+        """Return what SQLite finds wrong with the file; empty when it is sound."""
+        rows = self._db.execute("PRAGMA integrity_check").fetchall()
+        return [message for (message,) in rows if message != "ok"]
+
+
+def _article(row: Sequence[Any]) -> Article:
+    values = dict(zip(ARTICLE_COLUMNS.split(", "), row, strict=True))
+    for name in JSON_COLUMNS:
+        values[name] = json.loads(values[name])
+    return Article.from_dict(values)
+
+
+def _passage(row: Sequence[Any], article: Article) -> Passage:
+    _, _, ordinal, start, end, n_tokens, kind = row
+    return Passage(
+        article_id=article.id,
+        version=article.version,
+        ordinal=ordinal,
+        start=start,
+        end=end,
+        text=article.text[start:end],
+        n_tokens=n_tokens,
+        kind=kind,
+    )
+
+
+def _marks(batch: Sequence[object]) -> str:
+    return ", ".join("?" * len(batch))
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, SQL_VARIABLES)):
+        yield batch

@@ -1,0 +1,63 @@
+"""What a build tells: `BuildProgress` while it runs, `BuildReport` when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
+
+Phase = Literal["scan", "read", "embed", "vectors", "verify"]
+Unit = Literal["files", "passages", "checks"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    """How far one phase of a build is; phases come in the order of `Phase`, some may be skipped."""
+
+    phase: Phase
+    done: int  # of `total`, in `unit`s
+    total: int
+    unit: Unit
+
+
+OnProgress = Callable[[BuildProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A source that could not be read, or not in full. The build went on without that part."""
+
+    source: str
+    reason: str  # one line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a build did. Counts are articles unless said."""
+
+    generation: int  # the one in service now
+    n_articles: int
+    n_passages: int
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    embedded: int = 0  # passages whose vector had to be computed
+    problems: tuple[Problem, ...] = ()
+    resumed: bool = False  # went on from a build that had been stopped
+    timings_s: Mapping[str, float] = field(default_factory=dict)  # phase -> seconds
+
+    @property
+    def changed(self) -> bool:
+        """Whether a new generation was published."""
+        return bool(self.added or self.updated or self.removed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the report that `to_dict` described."""
+        problems = tuple(Problem(**item) for item in values["problems"])
+        return cls(**{**values, "problems": problems})

@@ -1,0 +1,140 @@
+"""The dense index: passage number + vector in, nearest passages out. The only importer of chromadb.
+
+Chroma holds ids and vectors, nothing else: text, dates and offsets live in the record. Once
+finalised, a directory is only read; it is rebuilt from the record, never repaired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import IndexDamagedError
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+    from chromadb.api.models.Collection import Collection
+
+COLLECTION = "passages"
+BATCH = 1000  # rows a call: Chroma refuses more than 5461, and larger ones are no faster
+SYNC_THRESHOLD = 1000  # rows between rewrites of the HNSW files; larger is slower (measured)
+MAX_NEIGHBOURS = 100  # ef_search's default: beyond it HNSW has nothing to rank
+
+Neighbours = list[tuple[int, float]]  # (passage number, cosine similarity), best first
+
+
+class ChromaVectors:
+    """One Chroma directory with one cosine collection.
+
+    Not for two processes at a time while one of them writes: builds happen in a directory of their
+    own and are moved into place when finished.
+    """
+
+    def __init__(self, path: Path, client: Client, collection: Collection) -> None:
+        self._path, self._client, self._collection = path, client, collection
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Return a new, empty index in the folder `path`."""
+        client = _connect(path)
+        collection = client.create_collection(
+            COLLECTION,
+            embedding_function=None,
+            configuration={"hnsw": {"space": "cosine", "sync_threshold": SYNC_THRESHOLD}},
+        )
+        return cls(path, client, collection)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return the index in the folder `path`.
+
+        Raises:
+            IndexDamagedError: If there is none, or it cannot be read.
+        """
+        with _damage_reported(path):
+            client = _connect(path)
+            # None: otherwise Chroma would rebuild, and perhaps download, an embedding function.
+            collection = client.get_collection(COLLECTION, embedding_function=None)
+        return cls(path, client, collection)
+
+    def add(self, numbers: Sequence[int], vectors: npt.NDArray[np.float32]) -> None:
+        """Add passages that are not there yet; `vectors` has one unit row per number."""
+        for rows in _batched(range(len(numbers))):
+            ids = [str(numbers[row]) for row in rows]
+            self._collection.add(ids=ids, embeddings=vectors[rows[0] : rows[-1] + 1])
+
+    def delete(self, numbers: Iterable[int]) -> None:
+        """Remove passages; unknown numbers are ignored."""
+        for batch in _batched(numbers):
+            self._collection.delete(ids=[str(number) for number in batch])
+
+    def numbers(self) -> set[int]:
+        """Return the numbers of all passages held."""
+        with _damage_reported(self._path):
+            return {int(item) for item in self._collection.get(include=[])["ids"]}
+
+    def nearest(self, vector: npt.NDArray[np.float32], n: int) -> Neighbours:
+        """Return up to `n` passages by cosine similarity to the unit vector, best first."""
+        if n < 1 or not np.isfinite(vector).all():  # Chroma answers a NaN query with junk
+            return []
+        with _damage_reported(self._path):
+            found = self._collection.query(
+                query_embeddings=vector[None],
+                n_results=min(n, MAX_NEIGHBOURS),
+                include=["distances"],
+            )
+        distances = found["distances"] or [[]]
+        return [
+            (int(item), 1.0 - float(distance))
+            for item, distance in zip(found["ids"][0], distances[0], strict=True)
+        ]
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._client.close()
+
+
+def finalise(path: Path) -> None:
+    """Make Chroma write everything it holds at `path` into its HNSW files.
+
+    Closing alone leaves up to `SYNC_THRESHOLD` vectors in a log that every later opening replays.
+    There is no call for it (chroma #7463): a tiny threshold, a reopening and a query do it.
+    """
+    for threshold in (2, SYNC_THRESHOLD):
+        index = ChromaVectors.open(path)
+        collection: Any = index._collection
+        if collection.count():
+            probe = collection.peek(limit=1)["embeddings"]
+            collection.query(query_embeddings=probe, n_results=1, include=[])
+        collection.modify(configuration={"hnsw": {"sync_threshold": threshold}})
+        index.close()
+
+
+def _connect(path: Path) -> Client:
+    import chromadb  # here, not above: 0.9 s of CPU, and exact search does without it
+    from chromadb.config import Settings
+
+    settings = Settings(anonymized_telemetry=False)
+    return cast("Client", chromadb.PersistentClient(str(path), settings=settings))
+
+
+@contextmanager
+def _damage_reported(path: Path) -> Iterator[None]:
+    from chromadb.errors import ChromaError
+
+    try:
+        yield
+    except ChromaError as error:
+        raise IndexDamagedError(path.parent, f"Chroma cannot read its files ({error})") from error
+
+
+def _batched(items: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, BATCH)):
+        yield batch

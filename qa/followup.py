@@ -1,0 +1,58 @@
+"""History in → a question that stands on its own, without any LLM.
+
+"And when was that?" becomes "And when was that? (Who voted against …: Ilya Ponomarev)": the words
+that a follow-up leaves out are appended, not put in its grammar, because search and reader look at
+words. The result is shown to the user as the question understood.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from qa.names import full_names
+from qa.question import NAME, analyse
+from qa.types import Turn
+
+REFERRING = re.compile(
+    r"\b(he|she|it|its|they|them|their|him|his|her|hers|that|this|these|those|there|then|one|ones"
+    r"|same|else|other|others|former|latter)\b",
+    re.IGNORECASE,
+)
+CONTINUING = re.compile(
+    r"^\s*(and|but|so|what about|how about|(why|when|where|who|how)\??$)", re.IGNORECASE
+)
+FEW_WORDS = 2  # telling words; a shorter question cannot stand alone
+CITATION_MARK = re.compile(r"\[\d+\]")
+MAX_ANSWER_NAMES = 2  # the first names of an answer are its subject; later ones are details
+MAX_CARRIED = 8  # words; more would drown the question itself
+
+
+def standalone(question: str, history: Sequence[Turn]) -> str:
+    """Return the question with the topic of the last turn, if it leans on it; else as it is."""
+    if not history or not leans_on_history(question):
+        return question
+    carried = _topic(history, analyse(question).words)
+    return f"{question} ({' '.join(carried)})" if carried else question
+
+
+def leans_on_history(question: str) -> bool:
+    """Return whether a question cannot be understood without the one before."""
+    asked = analyse(question)
+    if CONTINUING.search(question):
+        return True
+    if REFERRING.search(question):
+        return True
+    return len(asked.words) < FEW_WORDS and not asked.names
+
+
+def _topic(history: Sequence[Turn], known: Sequence[str]) -> list[str]:
+    """Return what the last turn was about: names of its question and answer, else its words."""
+    last = history[-1]
+    understood = standalone(last.question, history[:-1])
+    answer = CITATION_MARK.sub("", last.answer)
+    names = [match.group() for match in NAME.finditer(understood) if match.start() > 0]
+    names += [name for _, name in full_names(answer)][:MAX_ANSWER_NAMES]
+    words = " ".join(names or analyse(understood).words).split()
+    fresh = [word for word in dict.fromkeys(words) if word.casefold() not in known]
+    return fresh[:MAX_CARRIED]

@@ -1,0 +1,93 @@
+"""A question taken apart: its telling words, names, numbers, dates, and the kind of answer.
+
+Rules for English; a question in another language keeps its words and gets the kind "other".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from index.search import STOP_WORDS, TOKEN
+from qa.dates import dates_in
+
+AnswerKind = Literal["person", "date", "place", "number", "reason", "manner", "yes_no", "other"]
+
+# First match wins; most specific first.
+KINDS: tuple[tuple[AnswerKind, re.Pattern[str]], ...] = (
+    ("number", re.compile(r"\bhow (many|much|old|far|long|large|big|high|deep|tall|fast|often)\b")),
+    (
+        "number",
+        re.compile(r"\b(what|which) (number|percentage|share|amount|sum|price|age|distance)\b"),
+    ),
+    ("date", re.compile(r"\b(when|(what|which) (day|date|year|month|hour|time|week))\b")),
+    ("place", re.compile(r"\b(where|(what|which) (place|city|town|village|country|region))\b")),
+    ("person", re.compile(r"\b(who|whom|whose|which (official|politician|man|woman|person))\b")),
+    ("reason", re.compile(r"\b(why|what (caused|reason))\b")),
+    ("manner", re.compile(r"\bhow\b(?! (many|much))")),
+    (
+        "yes_no",
+        re.compile(r"^(is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b"),
+    ),
+)
+# Words that ask rather than tell, beyond the stop words of search.
+ASKING = frozenset(
+    "many much old far long kind name called tell say said says according date day year".split()
+)
+SUFFIXES = ("ational", "ations", "ation", "ings", "ing", "edly", "ed", "ies", "es", "s", "ly", "e")
+SHORTEST_STEM = 3  # letters that a suffix must leave
+
+NAME = re.compile(r"\b(?!(?:I|The|A|An)\b)[^\W\d_a-z][\w'’-]*")
+NUMBER = re.compile(r"\b\d[\d,.]*\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a question is about and what would answer it."""
+
+    text: str
+    kind: AnswerKind
+    words: tuple[str, ...]  # telling words, casefolded, in order, without repeats
+    names: frozenset[str]  # stems of capitalised words that do not begin the sentence
+    numbers: frozenset[str]
+    dates: tuple[date, ...]  # explicit dates; a missing year is the caller's to fill
+
+
+def analyse(text: str) -> Question:
+    """Return the parts of a question; every question has parts, be it empty."""
+    lowered = text.casefold()
+    kind = _kind(lowered)
+    tokens = dict.fromkeys(TOKEN.findall(lowered))
+    telling = [word for word in tokens if word not in STOP_WORDS and word not in ASKING]
+    names = {stem(match.group().casefold()) for match in NAME.finditer(text) if match.start() > 0}
+    return Question(
+        text=text,
+        kind=kind,
+        words=tuple(telling),
+        names=frozenset(names & {stem(word) for word in telling}),
+        numbers=frozenset(NUMBER.findall(text)),
+        dates=tuple(dates_in(text)),
+    )
+
+
+def _kind(lowered: str) -> AnswerKind:
+    for kind, pattern in KINDS:
+        if pattern.search(lowered):
+            return kind
+    return "other"
+
+
+def stem(word: str) -> str:
+    """Return a crude stem, so that "injured" meets "injures": one English suffix is taken off."""
+    word = word.removesuffix("'s").removesuffix("’s")
+    for suffix in SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= SHORTEST_STEM:
+            return word.removesuffix(suffix)
+    return word
+
+
+def stems(text: str) -> set[str]:
+    """Return the stems of all words of a text."""
+    return {stem(word) for word in TOKEN.findall(text.casefold())}

@@ -1,0 +1,75 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.errors import ParseError
+from index.parsing.decode import decode_html, decode_text
+
+TEXT = "“Señor Müller’s café” — 20 % of the naïve façade cost 5 €, he said on Monday."
+RUSSIAN = "Власти Белгородской области сообщили в понедельник о введении режима. " * 5
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), max_size=300))
+def test_utf_8_is_read_as_it_is(text):
+    expected = text.removeprefix("\ufeff")
+    assert decode_text(text.encode()) == decode_html(text.encode()) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_decides(encoding):
+    assert decode_text(TEXT.encode(encoding)) == TEXT
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "cp1252"])
+def test_encodings_without_a_mark(encoding):
+    assert decode_text(TEXT.encode(encoding)) == TEXT
+
+
+def test_an_encoding_of_another_script_is_guessed():
+    assert decode_text(RUSSIAN.encode("cp1251")) == RUSSIAN
+
+
+def test_one_bad_byte_spoils_one_character():
+    data = (TEXT * 3).encode()
+    assert decode_text(data[:-1] + b"\xe2") == (TEXT * 3)[:-1] + "\ufffd"
+
+
+def test_a_declared_charset_is_used():
+    page = f'<html><head><meta charset="windows-1251"></head><body>{RUSSIAN}'
+    assert decode_html(page.encode("cp1251")) == page
+
+
+def test_utf_8_is_used_although_another_charset_is_declared():
+    page = f'<meta http-equiv="Content-Type" content="text/html; charset=iso-8859-1">{TEXT}'
+    assert decode_html(page.encode()) == page
+
+
+@pytest.mark.parametrize(
+    "charset", ["utf-7", "unicode_escape", "zip", "idna", "nonsense", "utf-16"]
+)
+def test_a_page_cannot_choose_any_codec(charset):
+    page = f"<meta charset={charset}>+ADw-script+AD4- \\x41"
+    assert decode_html(page.encode()) == page
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10,
+        b"\x7fELF" + b"\x00" * 500,
+        b"PK\x03\x04\x14\x00\x08\x00" + bytes(range(256)),
+        b"some text" + b"\x00" * 50,
+    ],
+)
+def test_binary_data_are_refused(data):
+    with pytest.raises(ParseError, match="not text"):
+        decode_text(data)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_text_or_refused(data):
+    for decode in (decode_text, decode_html):
+        try:
+            assert isinstance(decode(data), str)
+        except ParseError as error:
+            assert "binary" in str(error)  # noqa: PT017 - the type is the point

@@ -1,0 +1,134 @@
+"""One whole article as a page of its own, with the cited spans marked; and the link to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from index.types import Article, Span
+from ui.escape import UNTITLED, escape, origin, original_link
+
+ARTICLE_PATH = "/article/"
+STYLESHEET = "/page/chat.css"
+MAX_MARKS = 50  # more than any answer cites; a longer list in an address is somebody's experiment
+PARAGRAPH = re.compile(r"\S(?:.|\n(?!\s*\n))*")
+MARK = re.compile(r"(?:(\d{1,3}):)?(\d{1,9})-(\d{1,9})")
+
+CHANGED = "This article has changed since it was cited, so the cited words are not marked."
+GONE = "This article is no longer in the index."
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A span of an article to be highlighted; `number` is the citation's, None for related text."""
+
+    span: Span
+    number: int | None = None
+
+    def __str__(self) -> str:
+        prefix = "" if self.number is None else f"{self.number}:"
+        return f"{prefix}{self.span.start}-{self.span.end}"
+
+    @property
+    def anchor(self) -> str:
+        """The id of its element on the article's page."""
+        return "mark" if self.number is None else f"mark-{self.number}"
+
+
+def parse_marks(texts: Sequence[str]) -> list[Mark]:
+    """Return the marks that `str(mark)` described; what is not one is left out."""
+    found = filter(None, map(MARK.fullmatch, texts[:MAX_MARKS]))
+    return [
+        Mark(Span(int(start), int(end)), None if number is None else int(number))
+        for number, start, end in (match.groups() for match in found)
+    ]
+
+
+def article_link(article_id: str, marks: Sequence[Mark], *, version: str = "") -> str:
+    """Return the address of an article's page that marks `marks` and shows the first of them."""
+    query = [("version", version)] if version else []
+    query += [("mark", str(mark)) for mark in marks]
+    fragment = f"#{marks[0].anchor}" if marks else ""
+    return f"{ARTICLE_PATH}{quote(article_id, safe='')}?{urlencode(query)}{fragment}"
+
+
+def article_page(article: Article | None, marks: Sequence[Mark] = (), version: str = "") -> str:
+    """Return a complete HTML page; the chat shows its `<article>` in a dialog.
+
+    Args:
+        article: None if there is no such article (any more).
+        marks: What to highlight; spans outside the text are cut to it.
+        version: The version the marks belong to; nothing is marked in another one. "" means any.
+    """
+    title = "No such article" if article is None else article.title or UNTITLED
+    if article is None:
+        body = f'<p class="aq-notice">{GONE}</p>'
+    else:
+        body = _article_body(article, marks, version)
+    return (
+        f"<!doctype html><html{_language(article)}><head>"
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(title)}</title><link rel="stylesheet" href="{STYLESHEET}"></head>'
+        '<body class="aq-page"><main><article class="aq-article">'
+        f'<h1 id="aq-article-title" dir="auto">{escape(title)}</h1>{body}'
+        "</article></main></body></html>"
+    )
+
+
+def _language(article: Article | None) -> str:
+    known = article is not None and article.language
+    return f' lang="{escape(known)}"' if known else ""
+
+
+def _article_body(article: Article, marks: Sequence[Mark], version: str) -> str:
+    changed = version not in {"", article.version}
+    notice = f'<p class="aq-notice">{CHANGED}</p>' if changed else ""
+    byline = f" · {article.byline}" if article.byline else ""
+    original = original_link(article.url)
+    separate = _disjoint([] if changed else marks, len(article.text))
+    paragraphs = "".join(_paragraphs(article, separate))
+    return (
+        f'<p class="aq-origin"><span>{escape(origin(article) + byline)}</span>{original}</p>'
+        f'{notice}<div class="aq-body" dir="auto">{paragraphs}</div>'
+    )
+
+
+def _disjoint(marks: Sequence[Mark], length: int) -> list[Mark]:
+    """Return the marks in text order, cut to the text; an overlap goes to the earlier one."""
+    kept: list[Mark] = []
+    position = 0
+    for mark in sorted(marks, key=lambda mark: mark.span):
+        start, end = max(mark.span.start, position), min(mark.span.end, length)
+        if start < end:
+            kept.append(Mark(Span(start, end), mark.number))
+            position = end
+    return kept
+
+
+def _paragraphs(article: Article, marks: Sequence[Mark]) -> Iterator[str]:
+    captions = {span.start for span in article.captions}
+    begun: set[Mark] = set()  # their first piece is written, and has the id
+    for match in PARAGRAPH.finditer(article.text):
+        kind = ' class="aq-caption"' if match.start() in captions else ""
+        inner = "".join(_pieces(article.text, Span(*match.span()), marks, begun))
+        yield f"<p{kind}>{inner}</p>"
+
+
+def _pieces(text: str, whole: Span, marks: Sequence[Mark], begun: set[Mark]) -> Iterator[str]:
+    position = whole.start
+    for mark in marks:
+        start, end = max(mark.span.start, whole.start), min(mark.span.end, whole.end)
+        if start >= end:
+            continue
+        yield escape(text[position:start])
+        yield f"<mark{'' if mark in begun else _identity(mark)}>{escape(text[start:end])}</mark>"
+        begun.add(mark)
+        position = end
+    yield escape(text[position : whole.end])
+
+
+def _identity(mark: Mark) -> str:
+    shown = "" if mark.number is None else f' data-number="{mark.number}"'
+    return f' id="{mark.anchor}"{shown}'

@@ -1,0 +1,373 @@
+"""Answers and sources as HTML for the chat, and as plain text for a terminal.
+
+Everything here is pure. Whatever came from outside (article, question, error) goes through
+`escape`; the HTML around it is ours, and each block is one line, so that a Markdown renderer, which
+is what the chat component puts it through, passes it on untouched.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from index.types import IndexSummary, Span
+from qa.types import Answer, Citation, Related, StageEvent
+from ui.article import Mark, article_link
+from ui.escape import (
+    UNTITLED,
+    count,
+    day,
+    duration,
+    escape,
+    origin,
+    original_link,
+    visible,
+    web_link,
+)
+
+PRODUCT = "Article QA"
+MAX_QUESTION_SHOWN = 2_000  # characters; a longer one is refused anyway, and only echoed here
+
+RELATED_IN_TERMINAL = 300  # characters of each related passage
+MAX_TOOLTIP = 160  # characters of a quote shown when the pointer rests on its number
+
+CITE_MARK = re.compile(r"\[(\d{1,3})\]")
+
+NOT_FOUND = "Not in your articles"
+REASONS = {
+    "no_evidence": "No passage in the index supports an answer, so none is given.",
+    "empty_index": "The index holds no articles yet. Add some: article-qa index FOLDER",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One question of the conversation on the page, and what has come back so far."""
+
+    number: int  # 1-based
+    question: str
+    stages: tuple[StageEvent, ...] = ()
+    text: str = ""  # the pieces of the answer received so far
+    answer: Answer | None = None  # set when it is complete
+    error: str = ""  # why there is none, in words for people
+    stopped: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether more is to come."""
+        return self.answer is None and not self.error and not self.stopped
+
+
+def index_line(summary: IndexSummary) -> str:
+    """Return "12,431 passages · 2,210 articles · index built 22 Nov 2026 · generation 3"."""
+    return (
+        f"{count(summary.n_passages, 'passage')} · {count(summary.n_articles, 'article')} · "
+        f"index built {day(summary.built_at.date())} · generation {summary.generation}"
+    )
+
+
+def header(summary: IndexSummary) -> str:
+    """Return the head of the chat page."""
+    return (
+        f'<header class="aq-head"><h1>{PRODUCT}</h1><p>{escape(index_line(summary))}</p></header>'
+    )
+
+
+def conversation(exchanges: Sequence[Exchange], summary: IndexSummary) -> str:
+    """Return the chat's messages, one block of one line for each exchange."""
+    return "\n\n".join(map(exchange, exchanges)) or welcome(summary)
+
+
+def welcome(summary: IndexSummary) -> str:
+    """Return what an empty chat shows."""
+    if not summary.n_articles:
+        return f'<div class="aq-welcome"><p>{escape(REASONS["empty_index"])}</p></div>'
+    dates = ""
+    if summary.first_published is not None:
+        dates = f"<p>They were published from {day(summary.first_published)}"
+        dates += f" to {day(summary.last_published)}.</p>"
+    return (
+        '<div class="aq-welcome"><h2>Ask about your articles</h2><p>Every answer shows the exact '
+        f"words it rests on. If the articles do not say, it says so.</p>{dates}</div>"
+    )
+
+
+def exchange(item: Exchange) -> str:
+    """Return one question and its answer, as far as it has come."""
+    asked = item.question.strip()
+    if len(asked) > MAX_QUESTION_SHOWN:
+        asked = asked[:MAX_QUESTION_SHOWN] + "…"
+    return (
+        f'<section class="aq-turn" id="turn-{item.number}"><div class="aq-question" dir="auto">'
+        f'<span class="aq-sr">You asked: </span>{escape(asked)}</div>{reply(item)}</section>'
+    )
+
+
+def reply(item: Exchange) -> str:
+    """Return the answer's side of an exchange."""
+    if item.error:
+        return _message("aq-error", f'<p class="aq-text">{escape(item.error)}</p>')
+    if item.answer is not None:
+        found = item.answer.found
+        body = _found(item.number, item.answer) if found else _missing(item.answer)
+        return _message("" if found else "aq-missing", _steps(item.stages) + body)
+    text = f'<p class="aq-text" dir="auto">{_plain_marks(item.text)}</p>' if item.text else ""
+    if item.stopped:
+        return _message("aq-stopped", f'{text}<p class="aq-note">Stopped.</p>')
+    now = _progress(item.stages[-1]) if item.stages else "Searching your articles"
+    progress = f'<p class="aq-now"><span class="aq-dot"></span>{escape(now)}</p>'
+    return _message("aq-busy", progress + text)
+
+
+def _message(kind: str, body: str) -> str:
+    return f'<div class="{f"aq-answer {kind}".strip()}">{body}</div>'
+
+
+def _steps(stages: Sequence[StageEvent]) -> str:
+    if not stages:
+        return ""
+    since = [0.0, *(stage.elapsed_ms for stage in stages)]
+    lines = "".join(
+        f"<li>{escape(_progress(stage))} "
+        f"<span>{escape(duration(stage.elapsed_ms - before))}</span></li>"
+        for before, stage in zip(since, stages, strict=False)
+    )
+    total = escape(duration(stages[-1].elapsed_ms))
+    head = f"{escape(stages[-1].detail)} <span>({total})</span>"
+    return f'<details class="aq-steps"><summary>{head}</summary><ol>{lines}</ol></details>'
+
+
+def _progress(stage: StageEvent) -> str:
+    return f"Understood as: {stage.detail}" if stage.stage == "understood" else stage.detail
+
+
+def _found(turn: int, answer: Answer) -> str:
+    cited = {citation.number: citation for citation in answer.citations}
+    link = _linker(turn, cited)
+    notes = "".join(f'<p class="aq-note">{line}</p>' for line in _claims(answer, link))
+    facts = [
+        f"Confidence {answer.confidence:.0%}",
+        count(len(answer.citations), "source"),
+        f"generation {answer.generation}",
+    ]
+    return (
+        f"{_understood(answer)}"
+        f'<p class="aq-text" dir="auto">{_with_marks(answer.text, link)}</p>{notes}'
+        f'<p class="aq-meta">{escape(" · ".join(facts))}'
+        '<button type="button" class="aq-copy">Copy with sources</button></p>'
+    )
+
+
+def _missing(answer: Answer) -> str:
+    reason = REASONS.get(answer.reason or "no_evidence", "")
+    near = (
+        '<p class="aq-note">The nearest passages are listed under Sources. They are related, '
+        "not an answer.</p>"
+        if answer.related
+        else ""
+    )
+    return (
+        f'<p class="aq-verdict">{NOT_FOUND}</p>{_understood(answer)}'
+        f'<p class="aq-text" dir="auto">{escape(answer.text or reason)}</p>'
+        f"{_aside(reason) if answer.text and answer.text != reason else ''}{near}"
+    )
+
+
+def _aside(text: str) -> str:
+    return f'<p class="aq-note">{escape(text)}</p>'
+
+
+def _understood(answer: Answer) -> str:
+    if answer.understood.casefold().split() == answer.question.casefold().split():
+        return ""
+    return _aside(f"Understood as: {answer.understood}")
+
+
+Linker = Callable[[int], str]
+
+
+def _linker(turn: int, cited: dict[int, Citation]) -> Linker:
+    def link(number: int) -> str:
+        citation = cited.get(number)
+        if citation is None:
+            return escape(f"[{number}]")
+        where = f"{citation.title}, {origin(citation)}: “{_short(citation.quote)}”"
+        return (
+            f'<a class="aq-cite" href="#cite-{turn}-{number}" title="{escape(where)}">'
+            f"&#91;{number}&#93;</a>"
+        )
+
+    return link
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(visible(text), MAX_TOOLTIP, placeholder=" …")
+
+
+def _with_marks(text: str, link: Linker) -> str:
+    pieces = CITE_MARK.split(text)  # text, number, text, number, … text
+    return "".join(link(int(piece)) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
+
+
+def _plain_marks(text: str) -> str:
+    return _with_marks(text, lambda number: f'<span class="aq-cite">&#91;{number}&#93;</span>')
+
+
+def _claims(answer: Answer, link: Linker) -> Iterator[str]:
+    """Yield one line for each speaker whose word, not an established fact, the answer rests on."""
+    speakers: dict[str | None, list[int]] = {}
+    for citation in answer.citations:
+        if citation.is_claim:
+            speakers.setdefault(citation.speaker, []).append(citation.number)
+    for speaker, numbers in speakers.items():
+        who = f"Claimed by {speaker}" if speaker else "Reported speech"
+        yield f"{escape(who)} {''.join(map(link, numbers))}, not established by the article."
+
+
+def sources(exchanges: Sequence[Exchange]) -> str:
+    """Return the panel of sources: a heading, and one block for each answered exchange."""
+    blocks = [_source_block(item) for item in exchanges if item.answer is not None]
+    if not blocks:
+        blocks = ['<p class="aq-hint">The words that an answer rests on appear here.</p>']
+    return "\n\n".join(['<h2 class="aq-heading">Sources</h2>', *blocks])
+
+
+def _source_block(item: Exchange) -> str:
+    answer = item.answer
+    assert answer is not None  # the caller's filter
+    cards = "".join(card(item.number, citation, answer.citations) for citation in answer.citations)
+    if not answer.found:
+        cards = '<p class="aq-hint">No sources: the articles do not say.</p>'
+        if answer.related:
+            cards += '<h3 class="aq-sub">Related, not an answer</h3>'
+            cards += "".join(map(related_card, answer.related))
+    return (
+        f'<section class="aq-sources" id="sources-{item.number}">'
+        f'<p class="aq-for" dir="auto">{escape(_short(item.question))}</p>{cards}</section>'
+    )
+
+
+def card(turn: int, citation: Citation, others: Sequence[Citation] = ()) -> str:
+    """Return the source card of one citation; opening it also marks the article's `others`."""
+    where = article_link(citation.article_id, _marks(citation, others), version=citation.version)
+    return (
+        f'<article class="aq-card" id="cite-{turn}-{citation.number}" tabindex="-1">'
+        f'<h3 dir="auto"><span class="aq-badge">{citation.number}</span>'
+        f"{_title(citation.title)}</h3>"
+        f'<p class="aq-origin"><span>{escape(origin(citation))}</span>'
+        f"{_confidence_bar(citation.confidence)}</p>{_tags(citation)}"
+        f'<blockquote dir="auto">{_quote_in_context(citation)}</blockquote>'
+        f"{_card_foot(where, citation.url)}</article>"
+    )
+
+
+def _marks(citation: Citation, others: Sequence[Citation]) -> list[Mark]:
+    """Return the citation's mark, then those of others in the same text that leave it whole."""
+    same = [
+        other
+        for other in others
+        if (other.article_id, other.version) == (citation.article_id, citation.version)
+        and (other.end <= citation.start or citation.end <= other.start)
+    ]
+    return [Mark(Span(item.start, item.end), item.number) for item in (citation, *same)]
+
+
+def _confidence_bar(confidence: float) -> str:
+    percent = f"{max(0.0, min(1.0, confidence)):.0%}"
+    return (
+        f'<span class="aq-bar" title="Confidence {percent}"><span style="width:{percent}"></span>'
+        f'<span class="aq-sr">Confidence {percent}</span></span>'
+    )
+
+
+def _title(title: str) -> str:
+    return f"<span>{escape(title or UNTITLED)}</span>"
+
+
+def _tag_names(citation: Citation) -> list[str]:
+    tags = []
+    if citation.is_claim:
+        tags.append(f"claim by {citation.speaker}" if citation.speaker else "claim")
+    elif citation.speaker:
+        tags.append(f"said by {citation.speaker}")
+    if citation.kind == "caption":
+        tags.append("picture caption")
+    return tags
+
+
+def _tags(citation: Citation) -> str:
+    tags = "".join(f"<span>{escape(tag)}</span>" for tag in _tag_names(citation))
+    return f'<p class="aq-tags">{tags}</p>' if tags else ""
+
+
+def _quote_in_context(citation: Citation) -> str:
+    start = citation.start - citation.context_start
+    end = start + len(citation.quote)
+    if start < 0 or citation.context[start:end] != citation.quote:
+        return f"<mark>{escape(citation.quote)}</mark>"
+    before, after = citation.context[:start], citation.context[end:]
+    return f"{escape(before)}<mark>{escape(citation.quote)}</mark>{escape(after)}"
+
+
+def related_card(item: Related) -> str:
+    """Return the card of a passage that is near the question and answers nothing."""
+    where = article_link(item.article_id, [Mark(Span(item.start, item.end))])
+    return (
+        f'<article class="aq-card aq-related"><h3 dir="auto">{_title(item.title)}</h3>'
+        f'<p class="aq-origin"><span>{escape(origin(item))}</span></p>'
+        f'<blockquote dir="auto">{escape(item.text)}</blockquote>'
+        f"{_card_foot(where, item.url)}</article>"
+    )
+
+
+def _card_foot(where: str, url: str | None) -> str:
+    opener = f'<a class="aq-open" href="{escape(where)}">Open article</a>'
+    return f'<p class="aq-foot">{opener}{original_link(url)}</p>'
+
+
+def answer_as_text(answer: Answer, width: int = 80) -> str:
+    """Return an answer for a terminal: the text, then each source with its quote.
+
+    Lines are at most `width` columns, longer words and addresses excepted. Control characters, and
+    with them every terminal escape sequence, are left out.
+    """
+    blocks = [_filled(answer.text or REASONS.get(answer.reason or "no_evidence", ""), width)]
+    if answer.found:
+        blocks += [_source_as_text(citation, width) for citation in answer.citations]
+    elif answer.related:
+        blocks += ["Related, not an answer:"]
+        blocks += [_related_as_text(item, width) for item in answer.related]
+    return "\n\n".join(blocks)
+
+
+def _source_as_text(citation: Citation, width: int) -> str:
+    label = f"[{citation.number}] "
+    indent = " " * len(label)
+    lines = [
+        _filled(f"{citation.title or UNTITLED} ({origin(citation)})", width, label, indent),
+        _filled(f"“{citation.quote}”", width, indent, indent),
+    ]
+    if tags := _tag_names(citation):
+        lines.append(_filled(", ".join(tags), width, indent, indent))
+    if link := web_link(citation.url):
+        lines.append(indent + link)
+    return "\n".join(lines)
+
+
+def _related_as_text(item: Related, width: int) -> str:
+    head = _filled(f"{item.title or UNTITLED} ({origin(item)})", width, "- ", "  ")
+    text = textwrap.shorten(visible(item.text), RELATED_IN_TERMINAL, placeholder=" …")
+    return f"{head}\n{_filled(text, width, '  ', '  ')}"
+
+
+def _filled(text: str, width: int, first: str = "", rest: str = "") -> str:
+    return textwrap.fill(
+        " ".join(visible(text).split()),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
