@@ -63,11 +63,11 @@ TIME_WORDS = _words(
 LINE_ENDS = "\n\r\u2028\u2029"
 ALWAYS = "。！？｡؟۔।॥։።។။"  # end a sentence with or without a blank after them
 QUOTES = "\"'“”‘’«»‹›„‚「『"
+FOOTNOTES = r"(?:\[[\w ?-]{1,24}\]|:\d{1,4}(?:[–-]\d{1,4})?)*"  # [1] [citation needed] :32–36
 CANDIDATE = re.compile(
     rf"[{LINE_ENDS}]"
     rf"|[{ALWAYS}][.!?…{ALWAYS}]*[\"'”’»)\]）」』】》〉]*"  # “ would open the next one here
-    r"|[.!?…]+(?:\[[\w ?-]{1,24}\]|:\d{1,4})*"  # with footnote marks
-    r"""["'”’“‘»›)\]}*_]*"""
+    rf"|[.!?…]+{FOOTNOTES}[\"'”’“‘»›)\]}}*_]*{FOOTNOTES}"
     r"(?:[ \u00a0\u202f]»(?!\w))?"  # French sets a blank before its closing quote
 )
 # What follows a candidate: blanks; opening marks; a word; the character after it.

@@ -8,6 +8,7 @@ whole sentences, which is what "how" and "why" questions want anyway.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,10 +21,16 @@ from index.types import RankedPassage, Span
 from qa.answer_kinds import has_kind
 from qa.dates import explicit_dates, same_day, weekdays_before
 from qa.names import mentions
-from qa.question import Question, analyse, stem, stems
+from qa.question import AnswerKind, Question, analyse, stem, stems
 from qa.reader import Evidence
 
 MAX_SENTENCES = 96  # candidates embedded per question: about 0.1 s
+# Words at or near the beginning that point back: "In 2014 he was…", "The group claimed…"
+LEANING = re.compile(
+    r"(?:\W*\w+,?\s+){0,3}?(?:he|she|they|it|his|her|their|this|these|those)\b"
+    r"|The (?:group|company|bank|agency|ministry|statement|unit|legion|corps|deal|pair)\b",
+    re.IGNORECASE,
+)
 MIN_WORDS = 4  # shorter "sentences" are labels and fragments
 
 Rarity = Callable[[str], float]
@@ -31,32 +38,42 @@ Rarity = Callable[[str], float]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One sentence and what is around it."""
+    """One sentence, with the one before if it cannot be understood alone, and what is around."""
 
     found_in: RankedPassage
     span: Span  # in the article's text
     text: str
     around: str  # title, the sentence before, and full names for its short mentions
+    is_lead: bool  # the article begins with it
 
 
 FEATURES = (
     "bias",
     "similarity",  # cosine of question and sentence
+    "below_best",  # … less that of the nearest candidate
     "passage_similarity",  # cosine of question and passage
     "overlap",  # rarity-weighted share of the question's words in the sentence
     "context_overlap",  # … in the sentence, the one before, the title, or the full names
     "passage_overlap",  # … anywhere in the passage or title
+    "rarest_missing",  # rarity of the rarest word of the question that is nowhere there
     "names_missing",  # share of the question's names nowhere in passage, title or outlet
     "numbers_missing",  # share of the question's numbers nowhere in passage, title or date
-    "kind",  # 1 if the sentence has the kind of thing asked for
+    "has_person",  # 1 if a person is asked for and the sentence has a name of its own
+    "has_date",  # likewise
+    "has_number",
+    "has_place",
+    "has_reason",
+    "lacks_kind",  # 1 if one of these five is asked for and not there
     "date_agrees",  # 1 if the question has a date and sentence or article are of that day
     "date_differs",  # 1 if it has one and they are of another
     "is_caption",
+    "is_lead",
 )
+TYPED: tuple[AnswerKind, ...] = ("person", "date", "number", "place", "reason")
 
 
 # Fitted by training/fit_evidence.py; the figures stand in qa/EVIDENCE.md.
-WEIGHTS = (-8.0, 6.0, 2.0, 3.0, 1.5, 1.0, -1.5, -1.0, 1.0, 0.7, -1.0, -0.3)
+WEIGHTS = (-8.0, 6.0, 0, 2.0, 3.0, 1.5, 1.0, 0, -1.5, -1.0, 0, 0, 0, 0, 0, -1, 0.7, -1.0, -0.3, 0)
 THRESHOLD = 0.5
 
 
@@ -86,26 +103,30 @@ class EvidenceReader:
             return []
         scores = self.features(asked, candidates) @ self._weights
         confidences = 1.0 / (1.0 + np.exp(-scores))
-        order = np.argsort(-confidences, kind="stable")
-        return [
-            Evidence(
-                found_in=candidates[row].found_in,
-                span=candidates[row].span,
-                sentence=candidates[row].span,
-                confidence=float(confidences[row]),
-            )
-            for row in order
-        ]
+        ranked: list[Evidence] = []
+        for row in np.argsort(-confidences, kind="stable"):
+            item = candidates[row]
+            if not any(_overlap(item, other) for other in ranked):
+                confidence = float(confidences[row])
+                evidence = Evidence(
+                    found_in=item.found_in,
+                    span=item.span,
+                    sentence=item.span,
+                    confidence=confidence,
+                )
+                ranked.append(evidence)
+        return ranked
 
     def features(self, asked: Question, candidates: Sequence[Candidate]) -> npt.NDArray[np.float64]:
         """Return one row per candidate, one column per name in `FEATURES`."""
         query = self._embedder.embed_query(asked.text)
         similarities = self._embedder.embed_passages([item.text for item in candidates]) @ query
+        best = similarities.max()
         rarities = {stem(word): self._rarity(word) for word in asked.words}
         return np.array(
             [
-                [1.0, float(similarity), *_word_features(asked, item, rarities)]
-                for item, similarity in zip(candidates, similarities, strict=True)
+                [1.0, float(near), float(near - best), *_other_features(asked, item, rarities)]
+                for item, near in zip(candidates, similarities, strict=True)
             ]
         )
 
@@ -113,24 +134,38 @@ class EvidenceReader:
 def candidate_sentences(passages: Sequence[RankedPassage]) -> list[Candidate]:
     """Return the sentences of the passages, each once, best passages first.
 
-    Neighbouring passages share a sentence; it is taken from the better one.
+    A sentence that begins with "he", "it" or the like is taken together with the one before it, if
+    both are of one paragraph. Neighbouring passages share a sentence; the better one's is kept.
     """
-    candidates: dict[tuple[str, Span], Candidate] = {}
+    candidates: dict[tuple[str, int], Candidate] = {}
     for item in passages:
-        offset = item.passage.start
-        before = ""
-        for start, end in sentence_spans(item.passage.text):
-            text = item.passage.text[start:end]
-            span = Span(offset + start, offset + end)
-            if len(text.split()) >= MIN_WORDS:
-                full_names = (m.full_name for m in mentions(item.article.text, span))
-                around = " ".join((item.article.title, before, *full_names))
-                candidates.setdefault((item.article.id, span), Candidate(item, span, text, around))
-            before = text
+        text, offset = item.passage.text, item.passage.start
+        spans = sentence_spans(text)
+        for before, span in zip([None, *spans], spans, strict=False):
+            if len(text[span.start : span.end].split()) < MIN_WORDS:
+                continue
+            leans = before and "\n" not in text[before.start : span.start]
+            start = before.start if before and leans and leaning(text[slice(*span)]) else span.start
+            whole = Span(offset + start, offset + span.end)
+            names = " ".join(m.full_name for m in mentions(item.article.text, whole))
+            context = text[before.start : before.end] if before else ""
+            candidate = Candidate(
+                found_in=item,
+                span=whole,
+                text=text[start : span.end],
+                around=f"{item.article.title} {context} {names}",
+                is_lead=whole.start == 0,
+            )
+            candidates.setdefault((item.article.id, whole.end), candidate)
     return list(candidates.values())[:MAX_SENTENCES]
 
 
-def _word_features(
+def leaning(sentence: str) -> bool:
+    """Return whether a sentence needs the one before it to be understood."""
+    return bool(LEANING.match(sentence))
+
+
+def _other_features(
     asked: Question, item: Candidate, rarities: dict[str, float]
 ) -> tuple[float, ...]:
     article = item.found_in.article
@@ -140,18 +175,27 @@ def _word_features(
     about = passage | stems(f"{article.outlet or ''} {article.section or ''}")
     dated = f"{item.found_in.passage.text} {item.around} {article.published or ''}"
     agreement = _date_agreement(asked, item)
+    present = has_kind(asked, item.text)
     return (
         item.found_in.similarity or 0.0,
         _share(rarities, own),
         _share(rarities, context),
         _share(rarities, passage),
+        max((weight for word, weight in rarities.items() if word not in about), default=0.0),
         _missing(asked.names, about),
         sum(number not in dated for number in asked.numbers) / max(1, len(asked.numbers)),
-        float(has_kind(asked, item.text)),
+        *(float(asked.kind == kind and present) for kind in TYPED),
+        float(asked.kind in TYPED and not present),
         float(agreement is True),
         float(agreement is False),
         float(item.found_in.passage.kind == "caption"),
+        float(item.is_lead),
     )
+
+
+def _overlap(item: Candidate, other: Evidence) -> bool:
+    same = item.found_in.article.id == other.found_in.article.id
+    return same and item.span.start < other.span.end and other.span.start < item.span.end
 
 
 def _share(rarities: dict[str, float], present: set[str]) -> float:

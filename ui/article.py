@@ -51,7 +51,8 @@ def article_link(article_id: str, marks: Sequence[Mark], *, version: str = "") -
     query = [("version", version)] if version else []
     query += [("mark", str(mark)) for mark in marks]
     fragment = f"#{marks[0].anchor}" if marks else ""
-    return f"{ARTICLE_PATH}{quote(article_id, safe='')}?{urlencode(query)}{fragment}"
+    path = ARTICLE_PATH + quote(article_id, safe="", errors="replace")
+    return f"{path}?{urlencode(query)}{fragment}"
 
 
 def article_page(article: Article | None, marks: Sequence[Mark] = (), version: str = "") -> str:

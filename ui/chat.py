@@ -50,9 +50,6 @@ class Engine(Protocol):
     def article(self, article_id: str) -> Article | None:
         """Return a stored article, None if there is none of that id."""
 
-    def example_questions(self) -> Sequence[str]:
-        """Return questions that the articles answer; may be empty."""
-
 
 def build_page(engine: Engine, *, examples: Sequence[str] = ()) -> gr.Blocks:
     """Return the chat page; `server` puts it behind its checks and serves it.
@@ -111,7 +108,7 @@ def _question_box() -> gr.Textbox:
         label="Question",
         show_label=False,
         container=False,
-        placeholder="Ask a question about your articles",
+        placeholder="Ask a question",
         lines=1,
         max_lines=6,
         autofocus=True,

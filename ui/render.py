@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from index.types import IndexSummary, Span
@@ -30,7 +30,8 @@ from ui.escape import (
 PRODUCT = "Article QA"
 MAX_QUESTION_SHOWN = 2_000  # characters; a longer one is refused anyway, and only echoed here
 
-RELATED_IN_TERMINAL = 300  # characters of each related passage
+MAX_RELATED = 320  # characters shown of a related passage
+MAX_CONTEXT = 240  # characters shown on either side of a quote
 MAX_TOOLTIP = 160  # characters of a quote shown when the pointer rests on its number
 
 CITE_MARK = re.compile(r"\[(\d{1,3})\]")
@@ -146,7 +147,6 @@ def _progress(stage: StageEvent) -> str:
 def _found(turn: int, answer: Answer) -> str:
     cited = {citation.number: citation for citation in answer.citations}
     link = _linker(turn, cited)
-    notes = "".join(f'<p class="aq-note">{line}</p>' for line in _claims(answer, link))
     facts = [
         f"Confidence {answer.confidence:.0%}",
         count(len(answer.citations), "source"),
@@ -154,7 +154,7 @@ def _found(turn: int, answer: Answer) -> str:
     ]
     return (
         f"{_understood(answer)}"
-        f'<p class="aq-text" dir="auto">{_with_marks(answer.text, link)}</p>{notes}'
+        f'<p class="aq-text" dir="auto">{_with_marks(answer.text, link)}</p>{_claims(answer, link)}'
         f'<p class="aq-meta">{escape(" · ".join(facts))}'
         '<button type="button" class="aq-copy">Copy with sources</button></p>'
     )
@@ -202,28 +202,43 @@ def _linker(turn: int, cited: dict[int, Citation]) -> Linker:
     return link
 
 
-def _short(text: str) -> str:
-    return textwrap.shorten(visible(text), MAX_TOOLTIP, placeholder=" …")
+def _short(text: str, most: int = MAX_TOOLTIP) -> str:
+    return _cut(" ".join(visible(text).split()), most)
+
+
+def _cut(text: str, most: int) -> str:
+    """Return `text`, or its whole words within `most` characters and an ellipsis."""
+    if len(text) <= most:
+        return text
+    words, space, _ = text[:most].rpartition(" ")
+    return f"{words if space else text[:most]} …"
 
 
 def _with_marks(text: str, link: Linker) -> str:
-    pieces = CITE_MARK.split(text)  # text, number, text, number, … text
-    return "".join(link(int(piece)) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
+    def line(content: str) -> str:
+        pieces = CITE_MARK.split(content)  # text, number, text, number, … text
+        return "".join(
+            link(int(piece)) if i % 2 else escape(piece) for i, piece in enumerate(pieces)
+        )
+
+    lines = (f'<span class="aq-line">{line(part)}</span>' for part in text.strip().split("\n"))
+    return "&#10;".join(lines)
 
 
 def _plain_marks(text: str) -> str:
     return _with_marks(text, lambda number: f'<span class="aq-cite">&#91;{number}&#93;</span>')
 
 
-def _claims(answer: Answer, link: Linker) -> Iterator[str]:
-    """Yield one line for each speaker whose word, not an established fact, the answer rests on."""
-    speakers: dict[str | None, list[int]] = {}
+def _claims(answer: Answer, link: Linker) -> str:
+    """Return whose word, rather than an established fact, the answer rests on; "" if nobody's."""
+    speakers: dict[str, list[int]] = {}
     for citation in answer.citations:
         if citation.is_claim:
-            speakers.setdefault(citation.speaker, []).append(citation.number)
-    for speaker, numbers in speakers.items():
-        who = f"Claimed by {speaker}" if speaker else "Reported speech"
-        yield f"{escape(who)} {''.join(map(link, numbers))}, not established by the article."
+            speakers.setdefault(citation.speaker or "somebody", []).append(citation.number)
+    if not speakers:
+        return ""
+    named = ", ".join(f"{escape(who)} {''.join(map(link, at))}" for who, at in speakers.items())
+    return f'<p class="aq-note">Claimed by {named}: reported, not established.</p>'
 
 
 def sources(exchanges: Sequence[Exchange]) -> str:
@@ -305,10 +320,15 @@ def _tags(citation: Citation) -> str:
 def _quote_in_context(citation: Citation) -> str:
     start = citation.start - citation.context_start
     end = start + len(citation.quote)
+    quote = f"<mark>{escape(citation.quote)}</mark>"
     if start < 0 or citation.context[start:end] != citation.quote:
-        return f"<mark>{escape(citation.quote)}</mark>"
-    before, after = citation.context[:start], citation.context[end:]
-    return f"{escape(before)}<mark>{escape(citation.quote)}</mark>{escape(after)}"
+        return quote
+    before = _nearest(citation.context[:start][::-1])[::-1]
+    return escape(before) + quote + escape(_nearest(citation.context[end:]))
+
+
+def _nearest(text: str) -> str:
+    return _cut(text.partition("\n\n")[0], MAX_CONTEXT)  # in the same paragraph
 
 
 def related_card(item: Related) -> str:
@@ -317,7 +337,7 @@ def related_card(item: Related) -> str:
     return (
         f'<article class="aq-card aq-related"><h3 dir="auto">{_title(item.title)}</h3>'
         f'<p class="aq-origin"><span>{escape(origin(item))}</span></p>'
-        f'<blockquote dir="auto">{escape(item.text)}</blockquote>'
+        f'<blockquote dir="auto">{escape(_short(item.text, MAX_RELATED))}</blockquote>'
         f"{_card_foot(where, item.url)}</article>"
     )
 
@@ -358,8 +378,7 @@ def _source_as_text(citation: Citation, width: int) -> str:
 
 def _related_as_text(item: Related, width: int) -> str:
     head = _filled(f"{item.title or UNTITLED} ({origin(item)})", width, "- ", "  ")
-    text = textwrap.shorten(visible(item.text), RELATED_IN_TERMINAL, placeholder=" …")
-    return f"{head}\n{_filled(text, width, '  ', '  ')}"
+    return f"{head}\n{_filled(_short(item.text, MAX_RELATED), width, '  ', '  ')}"
 
 
 def _filled(text: str, width: int, first: str = "", rest: str = "") -> str:

@@ -39,7 +39,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
-    examples: Sequence[str] | None = None,
+    examples: Sequence[str] = (),
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
@@ -50,7 +50,7 @@ def serve(
             that a port in use is noticed before anything slow happens.
         host: A loopback address or name.
         port: 0 takes a free one.
-        examples: Questions offered while the chat is empty; None asks the engine for some.
+        examples: Questions offered while the chat is empty.
         open_browser: Whether to open the page in the user's browser.
         on_ready: Called with the page's address once it can be opened.
 
@@ -114,9 +114,7 @@ def page_address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def create_app(
-    engine: Engine, *, host: str = "127.0.0.1", examples: Sequence[str] | None = None
-) -> FastAPI:
+def create_app(engine: Engine, *, host: str = "127.0.0.1", examples: Sequence[str] = ()) -> FastAPI:
     """Return the whole application: checks, health, article pages, style files, chat."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -132,8 +130,7 @@ def create_app(
     ]
     app = FastAPI(routes=routes, openapi_url=None)
     app.add_middleware(Guard, hosts=LOOPBACK_NAMES | {host})
-    offered = engine.example_questions() if examples is None else examples
-    page = build_page(engine, examples=offered)
+    page = build_page(engine, examples=examples)
     mount_gradio_app(
         app,
         page,

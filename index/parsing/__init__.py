@@ -4,8 +4,10 @@
 - parsed.py: what a parser returns
 - decode.py: bytes → text
 - dates.py, metadata.py, captions.py: what is written about an article, in any format
-- plain.py, newswire.py: text files      markdown.py, frontmatter.py: Markdown
-- html.py, page.py, pagemeta.py: saved web pages      records.py: JSON and JSON lines
+- plain.py, newswire.py: text files
+- markdown.py, frontmatter.py, inline.py: Markdown
+- html.py, page.py, pagemeta.py, tags.py: saved web pages
+- records.py: JSON and JSON lines
 """
 
 from index.parsing.formats import PARSER_ID, parse_source

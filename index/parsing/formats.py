@@ -14,6 +14,7 @@ from index.parsing.markdown import parse_markdown
 from index.parsing.parsed import ParsedSource
 from index.parsing.plain import parse_plain
 from index.parsing.records import parse_json, parse_jsonl
+from index.types import Article
 
 PARSER_ID = "parsing-1"  # bump when the same bytes would give another article: all is parsed anew
 MAX_ARTICLE_CHARACTERS = 5_000_000  # several novels; more is a dump that nobody can cite from
@@ -64,19 +65,20 @@ def parse_source(name: str, data: bytes) -> ParsedSource:
     if not data.strip():
         raise ParseError("empty file")
     chosen = FORMATS[suffix]
-    parsed = chosen.parse(name, chosen.decode(data))
-    return _within_limit(parsed)
+    return _checked(chosen.parse(name, chosen.decode(data)))
 
 
-def _within_limit(parsed: ParsedSource) -> ParsedSource:
-    too_long = tuple(
-        f"{article.source} is longer than {MAX_ARTICLE_CHARACTERS:,} characters"
-        for article in parsed.articles
-        if len(article.text) > MAX_ARTICLE_CHARACTERS
-    )
-    if not too_long:
-        return parsed
-    articles = tuple(a for a in parsed.articles if len(a.text) <= MAX_ARTICLE_CHARACTERS)
-    if not articles:
-        raise ParseError(too_long[0])
-    return ParsedSource(articles, parsed.problems + too_long)
+def _checked(parsed: ParsedSource) -> ParsedSource:
+    """Return `parsed` without articles that are empty once normalised, or that are too long."""
+    kept: list[Article] = []
+    problems: list[str] = []
+    for article in parsed.articles:
+        if len(article.text) > MAX_ARTICLE_CHARACTERS:
+            problems.append(
+                f"{article.source} is longer than {MAX_ARTICLE_CHARACTERS:,} characters"
+            )
+        elif article.text.strip():  # a page may hold control characters and nothing else
+            kept.append(article)
+    if not kept:
+        raise ParseError(problems[0] if problems else "no article text found")
+    return ParsedSource(tuple(kept), (*parsed.problems, *problems))

@@ -32,7 +32,7 @@ _NOT_BODY = [
     "//*[contains(translate(@style, ' ', ''), 'visibility:hidden')]",
 ]
 _PARAGRAPH_TAGS = frozenset({"p", "head", "item", "row", "quote", "code", "list", "table", "fw"})
-_BYLINE = re.compile(r"By:?\s+[^\W\d_a-z][^.!?]*")
+_BYLINE = re.compile(r"By:?\s+([^\W\d_a-z][^.!?]*)")
 
 
 def parse_html(name: str, text: str) -> ParsedSource:
@@ -44,7 +44,8 @@ def parse_html(name: str, text: str) -> ParsedSource:
     page = scan_page(text)
     fields = read_page_metadata(page)
     paragraphs = _extract(text) or _main_part(page)
-    body = list(_without_head(paragraphs, headlines(page), fields.get("byline")))
+    fields.setdefault("byline", _shown_byline(paragraphs))
+    body = list(_without_head(paragraphs, headlines(page), fields))
     captions = [words for words, _ in map(split_credit, dict.fromkeys(page.captions)) if words]
     body = [paragraph for paragraph in body if paragraph not in page.captions]
     if not body and not captions:
@@ -112,22 +113,20 @@ def _main_part(page: Page) -> list[str]:
     return next(filter(None, parts), [])
 
 
-def _without_head(paragraphs: list[str], titles: set[str], byline: str | None) -> Iterator[str]:
-    """Yield the paragraphs without headline, by-line and date, which `Article` has fields for."""
+def _shown_byline(paragraphs: list[str]) -> str | None:
+    """Return the names in a paragraph that is only a by-line: "By Jane Doe"."""
+    head = (p for p in paragraphs[:MAX_HEAD_PARAGRAPHS] if len(p) <= MAX_BYLINE_CHARACTERS)
+    return next((match[1] for match in map(_BYLINE.fullmatch, head) if match), None)
+
+
+def _without_head(paragraphs: list[str], titles: set[str], fields: dict[str, Any]) -> Iterator[str]:
+    """Yield the paragraphs without what `Article` has fields for: headline, by-line and date."""
+    byline, published = fields.get("byline"), fields.get("published")
     known = {_key(line) for line in (*titles, byline, byline and f"By {byline}") if line}
     for number, paragraph in enumerate(paragraphs):
-        if _key(paragraph) in known:
-            continue
-        if number < MAX_HEAD_PARAGRAPHS and _is_dateline(paragraph):
-            continue
-        yield paragraph
-
-
-def _is_dateline(paragraph: str) -> bool:
-    """Say whether a paragraph is only a date, or only names: "By Jane Doe"."""
-    if len(paragraph) > MAX_BYLINE_CHARACTERS:
-        return False
-    return parse_date(paragraph) is not None or _BYLINE.fullmatch(paragraph) is not None
+        is_date = published is not None and parse_date(paragraph) == published
+        if _key(paragraph) not in known and not (is_date and number < MAX_HEAD_PARAGRAPHS):
+            yield paragraph
 
 
 def _key(text: str) -> str:

@@ -72,8 +72,8 @@ def find_sources(root: Path) -> list[SourceFile]:
             if a folder cannot be listed: to skip it silently would look like deleted articles.
     """
     named = Path(os.path.abspath(root))  # gives "." a name, but keeps the name of a linked folder
-    real = Path(os.path.realpath(root))
     try:
+        real = Path(os.path.realpath(root))
         mode = real.stat().st_mode
     except (OSError, ValueError) as error:
         raise _source_error(root, error) from error

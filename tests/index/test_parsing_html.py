@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.errors import ParseError
+from index.parsing import parse_source
 from index.parsing.html import parse_html
 from index.parsing.page import scan_page, split_breaks
 from index.parsing.tags import End, Start, read_tokens
@@ -67,6 +68,13 @@ def test_metadata_that_the_page_shows():
     assert (article.title, article.byline) == ("Ferry service resumes", "Jane Doe")
     assert article.published == date(2021, 3, 4)
     assert article.text == "\n\n".join(SENTENCES)
+
+
+def test_a_byline_and_a_day_that_are_only_text():
+    head = "<p>By Jane Doe</p><p>4 March 2021</p>"
+    article = only(page(body=f"<article>{head}{PARAGRAPHS}</article>"))
+    assert (article.byline, article.published) == ("Jane Doe", None)
+    assert article.text.startswith(f"4 March 2021\n\n{SENTENCES[0]}")  # not known otherwise
 
 
 @pytest.mark.parametrize(
@@ -150,6 +158,11 @@ def test_deep_nesting_is_read():
 def test_nothing_to_read(text):
     with pytest.raises(ParseError, match="no article text found in the page"):
         parse_html("a.html", text)
+
+
+def test_control_characters_are_no_text():
+    with pytest.raises(ParseError, match="no article text found"):
+        parse_source("a.html", b"\x01<div hidden>" + b"Some text. " * 20)
 
 
 def test_tokens():

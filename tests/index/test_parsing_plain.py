@@ -18,7 +18,7 @@ The first crossing since April left the harbor at dawn on Thursday.
 The crossing takes two hours—weather permitting—the company said.
 
 Harbor view
-The ferry leaves the harbor on March 4, 2021. It carries up to 400 people. JO VAN DOE/AFP/Getty Images
+The ferry leaves the harbor on March 4, 2021. It carries 400 people. JO VAN DOE/AFP/Getty Images
 
 By Monday the timetable will be complete. "We waited long," said Mayor U.S. Example.
 
@@ -45,7 +45,7 @@ def test_newswire():
     assert (article.section, article.outlet, article.byline) == ("Europe", "North Sea Post", None)
     assert article.tags == ("Ferries", "North", "Sea")
     assert article.source == "wire/a.txt"
-    caption = "The ferry leaves the harbor on March 4, 2021. It carries up to 400 people."
+    caption = "The ferry leaves the harbor on March 4, 2021. It carries 400 people."
     assert captions(article) == [caption]
     assert article.text.split("\n\n") == [
         "The first crossing since April left the harbor at dawn on Thursday.",

@@ -66,7 +66,8 @@ def test_good_lines_survive_bad_ones():
         '{"title": "no text"}',
         '{"text": 5}',
         '{"text": "   "}',
-        '{"title": 7, "text": "good", "url": "javascript:x", "date": 1684713600, "tags": {}, "captions": 1}',
+        '{"title": 7, "text": "good", "url": "javascript:x", "date": 1684713600, '
+        '"tags": {}, "captions": 1}',
         json.dumps({**RECORD, "text": "other"}),
     ]
     parsed = parse_jsonl("a.jsonl", "\r\n".join(lines))

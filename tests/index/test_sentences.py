@@ -34,7 +34,7 @@ EXAMPLES = [
     "So do I.| The end.| It is plan B.| It works.| He has a Ph.D. in art.| He has an M.A.| It is.",
     "It cost Rs. 500.| Sales of e.g. pens and i.e. ink rose.| Roe et al. disagree, etc.| It is.",
     "He left.| iPhone sales rose.| It fell.| al-Shabab said so.| He fell.| €5 was lost.",
-    "It ended.[1]| Then it began.[citation needed]| It stayed.",
+    'It ended.[1]| Then it began.[citation needed]| "It stayed."[2][a]| It left.:32–36| So.',
     "“A wall.” – Roe looked up.| “It is 5 in. wide”, he said.",
     "你好。|“真的吗？”|他问。|再见！|他说：「好。」|走了。",
     "هل هذا صحيح؟| نعم.| यह है।| वह है॥| 好",

@@ -47,7 +47,6 @@
     close.className = "aq-close";
     close.textContent = "Close";
     close.addEventListener("click", () => dialog.close());
-    bar.append(close);
     bar.append(title, close);
     const body = document.createElement("div");
     body.className = "aq-dialog-body";
@@ -155,6 +154,16 @@
 
   let turns = 0;
   let answered = 0; // blocks of sources
+  let atEnd = true; // until the reader scrolls up
+
+  document.addEventListener(
+    "scroll",
+    ({ target }) => {
+      if (target.id !== "aq-chat") return;
+      atEnd = target.scrollHeight - target.scrollTop - target.clientHeight < 40;
+    },
+    { capture: true, passive: true },
+  );
 
   function showNewest() {
     document.querySelector(".aq-panel-chosen")?.classList.remove("aq-panel-chosen");
@@ -168,13 +177,11 @@
     if (!chat) return;
     const all = chat.querySelectorAll(".aq-turn");
     const last = all[all.length - 1];
-    const near = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 160;
     if (all.length !== turns) {
       turns = all.length;
-      chat.scrollTop = chat.scrollHeight;
-    } else if (near) {
-      chat.scrollTop = chat.scrollHeight;
+      atEnd = true;
     }
+    if (atEnd) chat.scrollTop = chat.scrollHeight;
     const blocks = document.querySelectorAll(".aq-sources").length;
     if (blocks !== answered) {
       answered = blocks;
