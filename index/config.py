@@ -47,23 +47,39 @@ class Config:
         return cls(**values)
 
 
-def _positive(value: str | int) -> int:
-    number = int(value)
+def _whole(value: object) -> int:
+    if isinstance(value, bool | float):  # int() would take true for 1 and 1.9 for 1
+        raise TypeError("not a whole number")
+    return int(str(value))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError("not text")
+    return value
+
+
+def _folder(value: object) -> Path:
+    return Path(_text(value)).expanduser()
+
+
+def _positive(value: object) -> int:
+    number = _whole(value)
     if number < 1:
         raise ValueError("not positive")
     return number
 
 
-def _port(value: str | int) -> int:
-    number = int(value)
+def _port(value: object) -> int:
+    number = _whole(value)
     if not 0 <= number <= 65_535:
         raise ValueError("not a port")
     return number
 
 
 PARSERS: dict[str, tuple[Callable[[Any], object], str]] = {
-    "index_dir": (Path, "a folder"),
-    "host": (str, "a host name or address"),
+    "index_dir": (_folder, "a folder"),
+    "host": (_text, "a host name or address"),
     "port": (_port, "a number from 0 to 65535"),
     "top_k": (_positive, "a whole number from 1"),
     "max_question_chars": (_positive, "a whole number from 1"),
@@ -88,5 +104,5 @@ def _parse(name: str, value: Any, where: str) -> object:  # noqa: ANN401 - TOML 
     parse, expected = PARSERS[name]
     try:
         return parse(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: no home to expand "~" to
         raise ConfigError(f"{where} is {value!r}, but must be {expected}.") from error

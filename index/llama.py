@@ -62,7 +62,8 @@ def article_from_document(document: LlamaDocument) -> Article:
     """Return the article a Document holds.
 
     Its id comes from the URL in its metadata, else its file path, else its `doc_id`, so give
-    documents stable ids if you index them again.
+    documents stable ids if you index them again. Several documents of one file (a reader's pages)
+    may share an id: the index then tells them apart by their order.
     """
     metadata: dict[str, Any] = document.metadata
     fields: dict[str, Any] = {name: _first(metadata, keys) for name, keys in METADATA_KEYS.items()}
@@ -93,9 +94,9 @@ class LlamaEmbedder:
         return len(self.embed_query("dimension"))
 
     def embed_passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return shape (len(texts), dim), rows of L2 norm 1; shape (0, 0) for no texts."""
+        """Return shape (len(texts), dim), rows of L2 norm 1; shape (0, dim) for no texts."""
         if not texts:
-            return np.zeros((0, 0), np.float32)
+            return np.zeros((0, self.dim), np.float32)
         rows = self._model.get_text_embedding_batch(list(texts))
         return _unit(np.asarray(rows, np.float32))
 
@@ -112,7 +113,10 @@ def as_embedder(model: Embedder | LlamaEmbedding) -> Embedder:
 
 
 def _first(metadata: dict[str, Any], keys: Sequence[str]) -> str | None:
-    return next((str(metadata[key]) for key in keys if metadata.get(key)), None)
+    value = next((metadata[key] for key in keys if metadata.get(key)), None)
+    if isinstance(value, list | tuple):  # of authors, mostly
+        return ", ".join(map(str, value))
+    return None if value is None else str(value)
 
 
 def _date(metadata: dict[str, Any]) -> date | None:

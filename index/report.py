@@ -44,13 +44,9 @@ class BuildReport:
     unchanged: int = 0
     embedded: int = 0  # passages whose vector had to be computed
     problems: tuple[Problem, ...] = ()
+    changed: bool = False  # a new generation was published, if only for a date or a problem
     resumed: bool = False  # went on from a build that had been stopped
     timings_s: Mapping[str, float] = field(default_factory=dict)  # phase -> seconds
-
-    @property
-    def changed(self) -> bool:
-        """Whether a new generation was published."""
-        return bool(self.added or self.updated or self.removed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""

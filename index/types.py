@@ -91,6 +91,9 @@ class Article:
             id: An id of the caller's own, used as it is.
             **metadata: Any other field of `Article`.
         """
+        published = metadata.get("published")
+        if isinstance(published, datetime):  # which is a date to Python, but is not stored as one
+            metadata["published"] = published.date()
         body = normalize_text(text)
         spans: list[Span] = []
         for caption in filter(None, map(normalize_text, captions)):
@@ -99,14 +102,14 @@ class Article:
             body += separator + caption
             spans.append(Span(start, len(body)))
         return cls(
-            id=id or article_id(url or source or body),
+            id=_storable(id) or article_id(url or source or body),
             version=text_version(body),
             title=" ".join(normalize_text(title).split()),
             text=body,
             captions=tuple(spans),
-            url=url,
-            source=source,
-            **metadata,
+            url=_storable(url),
+            source=_storable(source),
+            **{name: _storable(value) for name, value in metadata.items()},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,7 +124,8 @@ class Article:
         """Return the article that `to_dict` described.
 
         Raises:
-            TypeError: If a field is missing or unknown.
+            KeyError: If a date, the captions or the tags are missing.
+            TypeError: If another field is missing, or one is unknown.
             ValueError: If a date is not ISO 8601.
         """
         published, retrieved = values["published"], values["retrieved"]
@@ -134,6 +138,13 @@ class Article:
                 "retrieved": retrieved and datetime.fromisoformat(retrieved),
             }
         )
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - any field of Article
+    """Return the value without lone surrogates, which no database takes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return tuple(map(_storable, value)) if isinstance(value, list | tuple) else value
 
 
 def article_id(name: str) -> str:

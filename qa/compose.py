@@ -22,7 +22,8 @@ def compose(citations: Sequence[tuple[Citation, Article]]) -> str:
     sentence has not read the paragraphs before. The citation's own quote stays bare.
     """
     lines = [
-        f"{_lead(citation)}{_glossed(article, Span(citation.start, citation.end))}"
+        f"{_lead(citation)}"
+        f"{_glossed(article, Span(citation.start, citation.end), citation.speaker)}"
         f" [{citation.number}]"
         for citation, article in citations
     ]
@@ -35,16 +36,26 @@ def _lead(citation: Citation) -> str:
     return f"According to {citation.speaker} (claim): " if citation.speaker else "Claim: "
 
 
-def _glossed(article: Article, span: Span) -> str:
+def _glossed(article: Article, span: Span, speaker: str | None) -> str:
     """Return the sentence on one line with its glosses put in."""
-    notes = [(item.span.end, item.full_name) for item in mentions(article.text, span)]
+    notes = [
+        (item.span.end, item.full_name)
+        for item in mentions(article.text, span)
+        if item.full_name != speaker
+    ]
     sentence = article.text[span.start : span.end]
     if article.published:
         days: list[ResolvedDate] = list(weekdays_before(sentence, article.published))
         notes += [(span.start + item.span.end, long_date(item.day)) for item in days]
     pronoun = PRONOUN.search(sentence)
     person = last_person(article.text, span)
-    if pronoun and person and pronoun.start() < FIRST_WORDS and person not in sentence:
+    if (
+        pronoun
+        and person
+        and pronoun.start() < FIRST_WORDS
+        and person not in sentence
+        and person != speaker
+    ):
         notes.append((span.start + pronoun.end(), person))
     pieces, position = [], span.start
     for place, note in sorted(set(notes)):

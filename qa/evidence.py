@@ -2,8 +2,9 @@
 
 Every sentence of the passages found is described by a few numbers (how near it is to the question
 in meaning and in words, whether it has the kind of thing asked for, whether the names and dates of
-the question are about), and a logistic regression turns them into a probability. It answers with
-whole sentences, which is what "how" and "why" questions want anyway.
+the question are about). A weighted sum of them ranks the sentences; the best one's score and its
+lead over the next say how likely it is right. It answers with whole sentences, which is what "how"
+and "why" questions want anyway.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from index.embed import Embedder
 
+from index.embed import Embedder
 from index.sentences import sentence_spans
 from index.types import RankedPassage, Span
 from qa.answer_kinds import has_kind
@@ -42,13 +43,13 @@ class Candidate:
 
     found_in: RankedPassage
     span: Span  # in the article's text
-    text: str
+    sentence: Span  # without the one before
+    text: str  # of `span`
     around: str  # title, the sentence before, and full names for its short mentions
     is_lead: bool  # the article begins with it
 
 
 FEATURES = (
-    "bias",
     "similarity",  # cosine of question and sentence
     "below_best",  # … less that of the nearest candidate
     "passage_similarity",  # cosine of question and passage
@@ -72,9 +73,10 @@ FEATURES = (
 TYPED: tuple[AnswerKind, ...] = ("person", "date", "number", "place", "reason")
 
 
-# Fitted by training/fit_evidence.py; the figures stand in qa/EVIDENCE.md.
-WEIGHTS = (-8.0, 6.0, 0, 2.0, 3.0, 1.5, 1.0, 0, -1.5, -1.0, 0, 0, 0, 0, 0, -1, 0.7, -1.0, -0.3, 0)
-THRESHOLD = 0.5
+# Fitted by training/fit_evidence.py on 569 news questions; training/EVIDENCE.md has the figures.
+WEIGHTS = (0,) * len(FEATURES)
+TRUST = (-3.0, 0.5, 0.5)
+THRESHOLD = 0.3
 
 
 class EvidenceReader:
@@ -88,11 +90,13 @@ class EvidenceReader:
         rarity: Rarity,
         *,
         weights: Sequence[float] = WEIGHTS,
+        trust: Sequence[float] = TRUST,
         threshold: float = THRESHOLD,
     ) -> None:
         """Take the embedder of the index, and how rare a word is in it, 0 (everywhere) to 1."""
         self._embedder, self._rarity = embedder, rarity
         self._weights = np.asarray(weights, np.float64)
+        self._trust = np.asarray(trust, np.float64)
         self.threshold = threshold
 
     def read(self, question: str, passages: Sequence[RankedPassage]) -> list[Evidence]:
@@ -102,16 +106,17 @@ class EvidenceReader:
         if not candidates or not asked.words:
             return []
         scores = self.features(asked, candidates) @ self._weights
-        confidences = 1.0 / (1.0 + np.exp(-scores))
+        trusted = np.stack([np.ones_like(scores), scores, lead(scores)], axis=1) @ self._trust
+        confidences = 1.0 / (1.0 + np.exp(-trusted))
         ranked: list[Evidence] = []
-        for row in np.argsort(-confidences, kind="stable"):
+        for row in np.argsort(-scores, kind="stable"):
             item = candidates[row]
             if not any(_overlap(item, other) for other in ranked):
                 confidence = float(confidences[row])
                 evidence = Evidence(
                     found_in=item.found_in,
                     span=item.span,
-                    sentence=item.span,
+                    sentence=item.sentence,
                     confidence=confidence,
                 )
                 ranked.append(evidence)
@@ -125,7 +130,7 @@ class EvidenceReader:
         rarities = {stem(word): self._rarity(word) for word in asked.words}
         return np.array(
             [
-                [1.0, float(near), float(near - best), *_other_features(asked, item, rarities)]
+                [float(near), float(near - best), *_other_features(asked, item, rarities)]
                 for item, near in zip(candidates, similarities, strict=True)
             ]
         )
@@ -152,12 +157,22 @@ def candidate_sentences(passages: Sequence[RankedPassage]) -> list[Candidate]:
             candidate = Candidate(
                 found_in=item,
                 span=whole,
+                sentence=Span(offset + span.start, offset + span.end),
                 text=text[start : span.end],
                 around=f"{item.article.title} {context} {names}",
                 is_lead=whole.start == 0,
             )
             candidates.setdefault((item.article.id, whole.end), candidate)
     return list(candidates.values())[:MAX_SENTENCES]
+
+
+def lead(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return how far each score is above the best of the others; negative for all but the best."""
+    if len(scores) < 2:
+        return np.zeros_like(scores)
+    second, best = np.partition(scores, -2)[-2:]
+    leads: npt.NDArray[np.float64] = np.where(scores == best, best - second, scores - best)
+    return leads
 
 
 def leaning(sentence: str) -> bool:

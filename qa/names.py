@@ -14,24 +14,34 @@ from index.types import Span
 
 _CAPITALISED = r"[^\W\d_a-z][\w’'-]*(?<!['’]s)"
 # "Freedom of Russia Legion", "Russian Volunteer Corps", "Ilya Ponomarev"
-FULL_NAME = re.compile(
-    rf"{_CAPITALISED}(?:\s+(?:(?:of|for|the|and the|de|von|van|al)\s+){{0,2}}{_CAPITALISED})+"
-)
+FULL_NAME = re.compile(rf"{_CAPITALISED}(?:\s+(?:(?:of the|of|de|von|van|al)\s+)?{_CAPITALISED})+")
 ACRONYM = re.compile(r"\b[A-Z][A-Z.]{1,6}[A-Z]\b")
 DEFINED = re.compile(rf"({FULL_NAME.pattern})\s+\(([A-Z][A-Za-z.]{{1,7}})\)")
-DEFINITE = re.compile(r"\b[Tt]he ([A-Za-z]{3,})\b")
+DEFINITE = re.compile(r"\b[Tt]he ([A-Za-z]{3,})\b(?! of\b)")
 SINGLE = re.compile(rf"\b{_CAPITALISED}")
 SENTENCE_OPENERS = frozenset(
     """a an the he she it they we i you this that these those but and or in on at by for from to as
     if when while after before since until during under over with without his her its their our
-    there here some many most two three both each every all no not
+    there here some many most few several more almost about around earlier late two three both each
+    every all no not former
     monday tuesday wednesday thursday friday saturday sunday
     january february march april may june july august september october november december""".split()
 )
-TITLES = frozenset(
-    """president minister prime foreign defence defense finance governor spokesman spokeswoman
-    general gen col lt mr mrs ms dr sir lord sen rep gov chief mayor chancellor king queen prince
-    kremlin ukrainian russian american swiss indian""".split()
+ROLES = frozenset(
+    """president vice deputy minister prime foreign defence defense finance interior governor
+    spokesman spokeswoman chairman chairwoman secretary senator congressman ambassador adviser
+    general gen col lt maj sgt adm mr mrs ms dr prof sir lord sen rep gov chief mayor chancellor
+    king queen prince princess pope u.s us uk eu kremlin""".split()
+)
+NATIONALITIES = re.compile(r"\w+(?:ian|ean|can|ish|ese|iss|nch|man|ch|raeli|qi)$", re.IGNORECASE)
+# A name with one of these words is no person's.
+IMPERSONAL = re.compile(
+    r"\b(of|and|the|Legion|Corps|Duma|Ministry|Region|Council|Bank|Agency|Army|Service|Forces?|Guard"
+    r"|Office|State|Party|Court|River|Peninsula|Sea|Square|Centre|Center|University|Group|Company"
+    r"|Russian|Ukrainian|American|Soviet|British|Chinese|Press|Times|Post|Street|Airport|Strait|Bridge|Oblast|Krai|District|City|North|South|East|West"
+    r"|New|United|European|Union|Nations|Republic|Telegram|Monday|Tuesday|Wednesday|Thursday|Friday"
+    r"|Saturday|Sunday|January|February|March|April|May|June|July|August|September|October"
+    r"|November|December|Suisse|Research|Organisation|Organization|Authority|Committee|House)\b"
 )
 
 
@@ -44,16 +54,32 @@ class Mention:
 
 
 def full_names(text: str) -> Iterator[tuple[int, str]]:
-    """Yield (start, name) of every name of two or more words, without a leading "The" or "In"."""
+    """Yield (start, name) of every name of two or more words, without "The", "In", "President"."""
     for match in FULL_NAME.finditer(text):
         words = match.group().split()
-        start = match.start()
-        while words and words[0].casefold().strip(".") in SENTENCE_OPENERS | TITLES:
-            start = text.index(words[0], start) + len(words[0])
+        place = match.start()
+        while words and _is_no_part_of_name(words):
+            place = text.index(words[0], place) + len(words[0])
             words = words[1:]
         if len(words) > 1:
-            name = " ".join(words)
-            yield text.index(words[0], start), name
+            start = text.index(words[0], place)
+            yield start, text[start : match.end()]
+
+
+def _is_no_part_of_name(words: list[str]) -> bool:
+    """Return whether the first word only introduces the name: an opener, a role, "of State"."""
+    first = words[0].casefold().strip(".")
+    if first in SENTENCE_OPENERS or first in ROLES or first == "of":
+        return True
+    if first == "state" and len(words) > 2:  # "Secretary of State Antony Blinken"
+        return words[1].casefold() not in {"department", "duma", "of"}
+    introduces = len(words) > 1 and words[1].casefold() in ROLES
+    return introduces and bool(NATIONALITIES.match(words[0]))
+
+
+def people(text: str) -> list[str]:
+    """Return the full names in a text that can be a person's, in order."""
+    return [name for _, name in full_names(text) if not IMPERSONAL.search(name)]
 
 
 def mentions(text: str, span: Span) -> list[Mention]:
@@ -100,13 +126,13 @@ def _ending_in(noun: str, names: list[tuple[int, str]], position: int) -> str | 
 
 
 def _person(surname: str, names: list[tuple[int, str]], position: int) -> str | None:
-    if surname.casefold() in SENTENCE_OPENERS | TITLES or len(surname) < 3:
+    if surname.casefold() in SENTENCE_OPENERS | ROLES or len(surname) < 3:
         return None
     surname = surname.removesuffix("'s").removesuffix("’s")
     fitting = {
         name
         for start, name in names
-        if start < position and _last(name) == surname.casefold() and " of " not in name
+        if start < position and _last(name) == surname.casefold() and not IMPERSONAL.search(name)
     }
     return fitting.pop() if len(fitting) == 1 else None
 

@@ -14,8 +14,8 @@ class Evidence:
     """A piece of a passage that may answer the question."""
 
     found_in: RankedPassage
-    span: Span  # what answers, in code points of the article's text
-    sentence: Span  # the sentence(s) around it; contains `span`
+    span: Span  # what is quoted, in code points of the article's text
+    sentence: Span  # the sentence of it that answers; lies within `span`
     confidence: float  # in [0, 1]: how likely it answers; comparable between questions
 
 

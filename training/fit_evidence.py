@@ -1,13 +1,15 @@
-"""Fit the weights of `qa.evidence.EvidenceReader` and its threshold; print both.
+"""Fit the numbers in `qa/evidence.py`: which sentence is best, how far to trust it, when to answer.
 
-    python -m training.fit_evidence --squad reader-train.jsonl.gz
+    python -m training.fit_evidence --news news-dev-onestopqa.jsonl.gz
 
-Weights: logistic regression (L2) over the sentences that search finds for each question; a sentence
-is positive if it holds the gold words in the gold article. Questions come from the "tune" half of
-`seeds/questions.jsonl` and from a sample of SQuAD-like questions (JSON lines with question,
-context, answers, impossible, title, source), asked of an index of all their paragraphs. The seeds
-weigh more: they are news. Threshold: the one with the best mean of right answers and right
-refusals on the tune half. The "held" half is never looked at here.
+Questions: the "tune" half of `seeds/questions.jsonl`, and news questions with evidence sentences
+(JSON lines: question, context, answers, title), asked of an index of all their paragraphs.
+
+WEIGHTS: conditional logit over the candidate sentences of each question (McFadden 1974): the
+sentences that hold the gold words against the others. TRUST: logistic regression on the score of
+the best sentence and its lead over the next one, whether it is right; each question counts once
+more with the passages that answer it taken away, where every answer is wrong. THRESHOLD: the best
+mean of right answers and right refusals on the tune half. The "held" half is never looked at.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,112 +27,172 @@ import numpy as np
 import numpy.typing as npt
 
 from index.build import build_index
-from index.types import Article
+from index.types import Article, RankedPassage
 from qa.answer import TOP_K, Answerer
 from qa.evaluate import GoldQuestion, Score, holds, read_questions
-from qa.evidence import FEATURES, EvidenceReader, candidate_sentences
+from qa.evidence import FEATURES, Candidate, EvidenceReader, candidate_sentences, lead
 from qa.followup import standalone
 from qa.question import analyse
 
 ROOT = Path(__file__).parents[1]
 SEEDS = ROOT / "seeds"
-SEED = 20_230_522
-SQUAD_SOURCES = ("squad20_half_b", "squad11", "squadshifts_new_wiki")
-N_SQUAD = 1_500  # questions sampled; more changes no weight by more than a tenth
-SEEDS_WEIGHT = 8.0  # of one seeds question against one SQuAD question
-RIDGE = 1.0  # L2 penalty on all weights but the bias
+SEEDS_WEIGHT = 4.0  # of one seeds question against one news question
+RIDGE = 1.0  # L2 penalty on every weight but a bias
 
-Rows = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Floats = npt.NDArray[np.float64]
+Derivatives = Callable[[Floats], tuple[float, Floats, Floats]]  # loss, gradient, curvature
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The candidate sentences of one question."""
+
+    features: Floats  # (n, len(FEATURES))
+    labels: Floats  # (n,): 1 if the sentence holds the gold words
+    without: Floats | None  # features of the candidates left when the answering passages are gone
+    weight: float
 
 
 def main() -> None:
-    """Fit, print, and say how well the fit does on what it was fitted to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--squad", type=Path, help="JSON lines (.gz) of SQuAD-like questions")
-    parser.add_argument("--cache", type=Path, help="keep the feature rows of --squad in this .npz")
+    """Fit, and print what belongs into qa/evidence.py."""
+    parser = argparse.ArgumentParser(description="Fit the numbers in qa/evidence.py.")
+    parser.add_argument("--news", type=Path, required=True, help="news questions, JSON lines (.gz)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         build_index(SEEDS, Path(folder, "seeds"))
-        answerer = Answerer.open(Path(folder, "seeds"))
+        seeds = Answerer.open(Path(folder, "seeds"))
         tune = read_questions(SEEDS / "questions.jsonl", split="tune")
-        blocks = [feature_rows(answerer, tune, SEEDS_WEIGHT)]
-        if arguments.squad:
-            blocks.append(squad_rows(arguments.squad, Path(folder, "squad"), arguments.cache))
-        features, labels, weights = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-        fitted = fit(features, labels, weights)
-        for name, weight in zip(FEATURES, fitted, strict=True):
-            print(f"{name:20} {weight:8.3f}")
-        print(f"WEIGHTS = ({', '.join(f'{weight:.3f}' for weight in fitted)})")
-        choose_threshold(answerer, tune, fitted)
+        groups = question_groups(seeds, tune, SEEDS_WEIGHT)
+        groups += news_groups(arguments.news, Path(folder, "news"))
+        weights = fit_weights(groups)
+        trust = fit_trust(groups, weights)
+        for name, weight in zip(FEATURES, weights, strict=True):
+            print(f"    {weight:.2f},  # {name}")
+        print(f"TRUST = ({', '.join(f'{value:.2f}' for value in trust)})")
+        print_thresholds(seeds, tune, weights, trust)
 
 
-def fit(
-    features: npt.NDArray[np.float64],
-    labels: npt.NDArray[np.float64],
-    weights: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """Return logistic regression weights by Newton's method (IRLS); column 0 is the bias."""
-    penalty = RIDGE * np.eye(features.shape[1])
-    penalty[0, 0] = 0.0
-    solution = np.zeros(features.shape[1])
-    for _ in range(50):
-        chances = 1.0 / (1.0 + np.exp(-features @ solution))
-        gradient = features.T @ (weights * (chances - labels)) + penalty @ solution
-        curvature = (features.T * (weights * chances * (1.0 - chances))) @ features + penalty
+def fit_weights(groups: Sequence[Group]) -> Floats:
+    """Return the weights that make the gold sentences most likely among their candidates."""
+    answerable = [group for group in groups if group.labels.any()]
+    size = len(FEATURES)
+
+    def derivatives(weights: Floats) -> tuple[float, Floats, Floats]:
+        loss = 0.5 * RIDGE * float(weights @ weights)
+        gradient, curvature = RIDGE * weights, RIDGE * np.eye(size)
+        for group in answerable:
+            scores = group.features @ weights
+            scores = scores - np.logaddexp.reduce(scores)
+            chances, gold = np.exp(scores), group.labels / group.labels.sum()
+            mean = chances @ group.features
+            loss -= group.weight * float(gold @ scores)
+            gradient = gradient + group.weight * (mean - gold @ group.features)
+            spread = (group.features.T * chances) @ group.features - np.outer(mean, mean)
+            curvature = curvature + group.weight * spread
+        return loss, gradient, curvature
+
+    return newton(derivatives, np.zeros(size))
+
+
+def fit_trust(groups: Sequence[Group], weights: Floats) -> Floats:
+    """Return bias, weight of the best score, and weight of its lead over the next."""
+    rows, labels, counts = [], [], []
+    for group in groups:
+        for features, gold in ((group.features, group.labels), (group.without, None)):
+            if features is not None:
+                scores = features @ weights
+                best = int(scores.argmax())
+                rows.append((1.0, float(scores[best]), float(lead(scores)[best])))
+                labels.append(float(gold[best]) if gold is not None else 0.0)
+                counts.append(group.weight)
+    x, y, count = np.array(rows), np.array(labels), np.array(counts)
+    penalty = RIDGE * np.diag([0.0, 1.0, 1.0])
+
+    def derivatives(trust: Floats) -> tuple[float, Floats, Floats]:
+        scores = x @ trust
+        chances = 1.0 / (1.0 + np.exp(-scores))
+        loss = float((count * (np.logaddexp(0.0, scores) - y * scores)).sum())
+        loss += 0.5 * float(trust @ penalty @ trust)
+        curvature = (x.T * (count * chances * (1.0 - chances))) @ x + penalty
+        return loss, x.T @ (count * (chances - y)) + penalty @ trust, curvature
+
+    return newton(derivatives, np.zeros(3))
+
+
+def newton(derivatives: Derivatives, start: Floats) -> Floats:
+    """Return the minimum of a convex function by Newton's method with step halving."""
+    at = start
+    for _ in range(100):
+        loss, gradient, curvature = derivatives(at)
         step = np.linalg.solve(curvature, gradient)
-        solution -= step
-        if np.abs(step).max() < 1e-8:
+        while derivatives(at - step)[0] > loss and np.abs(step).max() > 1e-9:
+            step = step / 2
+        at = at - step
+        if np.abs(step).max() < 1e-7:
             break
-    return solution
+    return at
 
 
-def feature_rows(answerer: Answerer, questions: list[GoldQuestion], weight: float) -> Rows:
-    """Return features, labels and weights of all candidate sentences of all questions."""
+def question_groups(
+    answerer: Answerer, questions: Sequence[GoldQuestion], weight: float
+) -> list[Group]:
+    """Return the candidates of each question, as the reader would see them."""
     reader = EvidenceReader(answerer.searcher.embedder, answerer.searcher.rarity)
-    features, labels = [], []
+    groups = []
     for gold in questions:
         asked = analyse(standalone(gold.question, gold.history))
-        candidates = candidate_sentences(answerer.searcher.search(asked.text, n=TOP_K))
-        if not candidates:
-            continue
-        features.append(reader.features(asked, candidates))
-        labels += [
-            holds(gold.answers, item.found_in.article.source, item.text)
-            for item in candidates
-        ]
-    matrix = np.concatenate(features)
-    return matrix, np.array(labels, float), np.full(len(labels), weight)
+        passages = answerer.searcher.search(asked.text, n=TOP_K)
+        candidates = candidate_sentences(passages)
+        right = [item for item in candidates if _is_gold(gold, item)]
+        rest = candidate_sentences([p for p in passages if not _answers(p, right)]) if right else []
+        groups.append(
+            Group(
+                features=reader.features(asked, candidates),
+                labels=np.array([float(item in right) for item in candidates]),
+                without=reader.features(asked, rest) if rest else None,
+                weight=weight,
+            )
+        )
+    return groups
 
 
-def squad_rows(path: Path, index_dir: Path, cache: Path | None) -> Rows:
-    """Return the rows of a sample of SQuAD-like questions; slow, so kept in `cache`."""
-    if cache and cache.exists():
-        stored = np.load(cache)
-        return stored["features"], stored["labels"], stored["weights"]
-    rows = [row for row in _read(path) if row["source"] in SQUAD_SOURCES]
-    contexts = {row["context"]: row["title"] for row in rows}
-    sources = {context: f"paragraph-{number}" for number, context in enumerate(contexts)}
-    articles = (
-        Article.create(text=text, title=title.replace("_", " "), source=sources[text])
-        for text, title in contexts.items()
+def news_groups(path: Path, index_dir: Path) -> list[Group]:
+    """Index every paragraph of a question file as an article of its own; return the groups."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    titles = {row["context"]: row["title"] for row in rows}
+    sources = {context: f"paragraph-{number}" for number, context in enumerate(titles)}
+    build_index(
+        (Article.create(text=t, title=titles[t], source=source) for t, source in sources.items()),
+        index_dir,
     )
-    print(build_index(articles, index_dir))
-    sample = random.Random(SEED).sample(rows, N_SQUAD)
-    questions = [_gold(row, sources[row["context"]]) for row in sample]
-    found = feature_rows(Answerer.open(index_dir), questions, 1.0)
-    if cache:
-        np.savez(cache, features=found[0], labels=found[1], weights=found[2])
-    return found
+    questions = [
+        GoldQuestion(
+            id=row["id"],
+            question=row["question"],
+            history=(),
+            answers=tuple((sources[row["context"]], item["text"]) for item in row["answers"]),
+            type="news",
+            needs_date=False,
+            split="tune",
+        )
+        for row in rows
+    ]
+    return question_groups(Answerer.open(index_dir), questions, 1.0)
 
 
-def choose_threshold(
-    answerer: Answerer, tune: list[GoldQuestion], weights: npt.NDArray[np.float64]
+def print_thresholds(
+    answerer: Answerer, tune: Sequence[GoldQuestion], weights: Floats, trust: Floats
 ) -> None:
     """Print right answers and false answers on the tune half for a range of thresholds."""
     searcher = answerer.searcher
-    for threshold in np.arange(0.05, 0.75, 0.05):
+    for threshold in np.arange(0.1, 0.65, 0.05):
         reader = EvidenceReader(
-            searcher.embedder, searcher.rarity, weights=list(weights), threshold=float(threshold)
+            searcher.embedder,
+            searcher.rarity,
+            weights=weights.tolist(),
+            trust=trust.tolist(),
+            threshold=float(threshold),
         )
         trial = Answerer(searcher, reader)
         score = Score.of((gold, trial.ask(gold.question, gold.history)) for gold in tune)
@@ -138,21 +200,18 @@ def choose_threshold(
         print(f"{threshold:.2f}  right {score.right}  false {score.false_answers}  mean {mean:.3f}")
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
+def _is_gold(gold: GoldQuestion, item: Candidate) -> bool:
+    """Return whether a sentence holds gold words, or is one of several that are the evidence."""
+    source = item.found_in.article.source
+    parts = (source.endswith(name) and item.text in words for name, words in gold.answers)
+    return holds(gold.answers, source, item.text) or any(parts)
 
 
-def _gold(row: dict[str, Any], source: str) -> GoldQuestion:
-    answers = () if row["impossible"] else tuple((source, a["text"]) for a in row["answers"])
-    return GoldQuestion(
-        id=row["id"],
-        question=row["question"],
-        history=(),
-        answers=answers,
-        type="squad",
-        needs_date=False,
-        split="tune",
+def _answers(passage: RankedPassage, right: Sequence[Candidate]) -> bool:
+    return any(
+        item.found_in.article.id == passage.article.id
+        and passage.passage.start <= item.sentence.start < passage.passage.end
+        for item in right
     )
 
 

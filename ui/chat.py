@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +28,6 @@ LOG = logging.getLogger(__name__)
 MAX_WAITING = 32  # questions in the queue; the next one is told that the server is busy
 AT_ONCE = 4  # answers computed at the same time: two per core on the smallest machine we test
 PAINT_EVERY_S = 0.08  # at most a dozen updates a second, however small the pieces of text are
-FORGET_AFTER_S = 3_600  # a conversation whose page was closed an hour ago
 
 ASK, STOP = "Ask", "Stop"
 BROKEN = (
@@ -62,12 +61,12 @@ def build_page(engine: Engine, *, examples: Sequence[str] = ()) -> gr.Blocks:
 
     page = gr.Blocks(title=render.PRODUCT, delete_cache=(3_600, 3_600))
     with page:
-        exchanges = gr.State([], time_to_live=FORGET_AFTER_S)
-        _html(lambda: render.header(engine.summary), elem_id="aq-header")
+        exchanges = gr.State([])  # Gradio forgets it when the page is closed
+        head = _html(render.header(engine.summary), elem_id="aq-header")
         with gr.Row(elem_id="aq-main", equal_height=False):
             with gr.Column(scale=5, min_width=320, elem_id="aq-left"):
                 with gr.Column(elem_id="aq-chat"):
-                    log = _html(lambda: render.conversation([], engine.summary), elem_id="aq-log")
+                    log = _html(render.conversation([], engine.summary), elem_id="aq-log")
                     with gr.Column(elem_id="aq-examples") as cards:
                         buttons = [gr.Button(text, elem_classes="aq-example") for text in examples]
                 with gr.Row(elem_id="aq-ask"):
@@ -75,6 +74,12 @@ def build_page(engine: Engine, *, examples: Sequence[str] = ()) -> gr.Blocks:
                     clear = gr.Button("New chat", elem_id="aq-clear", size="sm", scale=0)
             with gr.Column(scale=4, min_width=300, elem_id="aq-right"):
                 panel = _html(render.sources([]), elem_id="aq-panel")
+        page.load(  # when it is opened: the index may have changed since the server started
+            lambda: render.header(engine.summary),
+            outputs=[head],
+            api_visibility="private",
+            show_progress="hidden",
+        )
         _wire(engine, box, buttons, clear, exchanges, [log, panel, cards, box, exchanges])
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
     return page
@@ -93,7 +98,7 @@ def look() -> dict[str, Any]:
     return {"theme": theme, "head": STYLES}
 
 
-def _html(value: str | Callable[[], str], *, elem_id: str) -> gr.Markdown:
+def _html(value: str, *, elem_id: str) -> gr.Markdown:
     import gradio as gr
 
     # The sanitiser stays on as a second line behind `render`'s escaping; LaTeX stays off.
@@ -149,9 +154,11 @@ def _wire(
         trigger(ask, [asked, exchanges], concurrency_limit=AT_ONCE, **shared)
         for trigger, asked in [(box.submit, box), *((item.click, item) for item in buttons)]
     ]
-    shared |= {"cancels": running, "concurrency_limit": None}
-    box.stop(stop, [exchanges], **shared)
-    clear.click(restart, None, **shared)
+    # First the running answer ends, then the page changes: the other way round, a last piece of the
+    # answer could arrive after the change and undo it.
+    ending: dict[str, Any] = {"fn": None, "cancels": running}
+    box.stop(**ending).then(stop, [exchanges], **shared)
+    clear.click(**ending).then(restart, None, **shared)
 
 
 def converse(engine: Engine, question: str, so_far: Sequence[Exchange]) -> Iterator[list[Exchange]]:

@@ -132,7 +132,7 @@ def _steps(stages: Sequence[StageEvent]) -> str:
     since = [0.0, *(stage.elapsed_ms for stage in stages)]
     lines = "".join(
         f"<li>{escape(_progress(stage))} "
-        f"<span>{escape(duration(stage.elapsed_ms - before))}</span></li>"
+        f"<span>({escape(duration(stage.elapsed_ms - before))})</span></li>"
         for before, stage in zip(since, stages, strict=False)
     )
     total = escape(duration(stages[-1].elapsed_ms))

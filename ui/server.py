@@ -5,6 +5,7 @@ There are no accounts yet, so only loopback addresses are served. `guard` stands
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import ipaddress
@@ -25,9 +26,7 @@ from ui.guard import Guard, only_the_page
 
 if TYPE_CHECKING:
     import uvicorn
-    from fastapi import FastAPI
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from fastapi import FastAPI, Request, Response
 
 ASSETS = Path(__file__).parent / "assets"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -39,7 +38,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
-    examples: Sequence[str] = (),
+    examples: Sequence[str] | None = None,
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
@@ -59,7 +58,7 @@ def serve(
     """
     with listen(host, port) as listener:
         opened = engine() if callable(engine) else engine
-        app = create_app(opened, host=host, examples=examples)
+        app = asyncio.run(create_app(opened, host=host, examples=examples or ()))
         address = page_address(host, listener.getsockname()[1])
 
         def ready() -> None:
@@ -114,21 +113,25 @@ def page_address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def create_app(engine: Engine, *, host: str = "127.0.0.1", examples: Sequence[str] = ()) -> FastAPI:
-    """Return the whole application: checks, health, article pages, style files, chat."""
+async def create_app(
+    engine: Engine, *, host: str = "127.0.0.1", examples: Sequence[str] = ()
+) -> FastAPI:
+    """Return the whole application: checks, health, article pages, style files, chat.
+
+    A coroutine, because Gradio makes an event loop for each of its locks where none is running, and
+    never closes them.
+    """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_OFFLINE"] = "1"
     from fastapi import FastAPI
+    from fastapi.routing import Mount
+    from fastapi.staticfiles import StaticFiles
     from gradio.routes import App, mount_gradio_app
-    from starlette.routing import Mount, Route
-    from starlette.staticfiles import StaticFiles
 
-    routes = [
-        Route("/healthz", _health(engine)),
-        Route(f"{ARTICLE_PATH}{{article_id:path}}", _article(engine)),
-        Mount("/page", StaticFiles(directory=ASSETS)),
-    ]
-    app = FastAPI(routes=routes, openapi_url=None)
+    app = FastAPI(openapi_url=None)
+    app.add_route("/healthz", _health(engine))
+    app.add_route(f"{ARTICLE_PATH}{{article_id:path}}", _article(engine))
+    app.mount("/page", StaticFiles(directory=ASSETS))
     app.add_middleware(Guard, hosts=LOOPBACK_NAMES | {host})
     page = build_page(engine, examples=examples)
     mount_gradio_app(
@@ -154,7 +157,7 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", examples: Sequence[st
 
 
 def _health(engine: Engine) -> Callable[[Request], Response]:
-    from starlette.responses import JSONResponse
+    from fastapi.responses import JSONResponse
 
     def health(request: Request) -> Response:
         return JSONResponse({"status": "ok", "generation": engine.summary.generation})
@@ -163,7 +166,7 @@ def _health(engine: Engine) -> Callable[[Request], Response]:
 
 
 def _article(engine: Engine) -> Callable[[Request], Response]:
-    from starlette.responses import HTMLResponse
+    from fastapi.responses import HTMLResponse
 
     def show(request: Request) -> Response:
         article = engine.article(request.path_params["article_id"])
@@ -189,7 +192,11 @@ def build_server(app: FastAPI, on_ready: Callable[[], None]) -> uvicorn.Server:
             await super().shutdown(sockets)
 
     config = uvicorn.Config(
-        app, log_level="error", access_log=False, timeout_graceful_shutdown=STOP_WITHIN_S
+        app,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
     )
     return Server(config)
 

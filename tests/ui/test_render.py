@@ -7,13 +7,15 @@ from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.types import Article, IndexSummary, Span
 from qa.types import Answer, Citation, Related, StageEvent
 from ui import article, escape, render
 from ui.article import Mark
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ATTACKS = [
     "<img src=x onerror=alert(1)>",
@@ -169,6 +171,7 @@ def answers(draw):
     )
 
 
+@UNHURRIED
 @given(text=TEXT)
 def test_escaped_text_shows_its_visible_characters_and_nothing_else(text):
     html = escape.escape(text)
@@ -178,6 +181,7 @@ def test_escaped_text_shows_its_visible_characters_and_nothing_else(text):
     )
 
 
+@UNHURRIED
 @given(answer=answers(), question=TEXT, detail=LINE)
 def test_an_answer_of_anything_is_harmless(answer, question, detail):
     stages = (StageEvent("understood", detail, 1.0), StageEvent("read", detail, 250.0))
@@ -196,6 +200,7 @@ def test_an_answer_of_anything_is_harmless(answer, question, detail):
         assert "mark" not in {tag for tag, _ in panel.elements}
 
 
+@UNHURRIED
 @given(text=TEXT, detail=LINE, error=TEXT)
 def test_every_unfinished_state_is_harmless(text, detail, error):
     stages = (StageEvent("searched", detail, 1.0),)
@@ -210,6 +215,7 @@ def test_every_unfinished_state_is_harmless(text, detail, error):
     assert not page.attributes("href"), "nothing can be cited yet"
 
 
+@UNHURRIED
 @given(citation=citations())
 def test_a_card_marks_the_exact_quote_in_its_context(citation):
     page = check_harmless(render.card(1, citation))
@@ -219,6 +225,7 @@ def test_a_card_marks_the_exact_quote_in_its_context(citation):
     assert originals in ([], [citation.url])
 
 
+@UNHURRIED
 @given(citation=citations(), outside=st.text(min_size=1, max_size=5))
 def test_a_quote_that_is_not_in_its_context_is_shown_alone(citation, outside):
     moved = {**{name: getattr(citation, name) for name in citation.__slots__}, "context": outside}
@@ -227,6 +234,7 @@ def test_a_quote_that_is_not_in_its_context_is_shown_alone(citation, outside):
     assert page.inside("blockquote") == page.inside("mark") == escape.visible(citation.quote)
 
 
+@UNHURRIED
 @given(text=TEXT, title=LINE, byline=OPTIONAL, data=st.data())
 def test_an_article_is_whole_and_its_marks_are_exact(text, title, byline, data):
     stored = Article.create(text=text, title=title, byline=byline, source="s", captions=["A boat"])
@@ -256,11 +264,13 @@ def test_one_mark_is_the_quote_and_can_be_linked_to():
     assert link == f"/article/a%2Fb%20c?version=v1&mark=2%3A{start}-{mark.span.end}#mark-2"
 
 
+@UNHURRIED
 @given(marks=st.lists(st.builds(Mark, st.builds(Span, st.integers(0, 999), st.integers(0, 999)))))
 def test_marks_survive_the_address(marks):
     assert article.parse_marks([str(mark) for mark in marks]) == marks[: article.MAX_MARKS]
 
 
+@UNHURRIED
 @given(texts=st.lists(TEXT))
 def test_a_strange_address_marks_nothing(texts):
     assert all(mark.span.end >= 0 for mark in article.parse_marks(texts))
@@ -317,6 +327,7 @@ def test_dates_durations_and_counts_read_well():
     )
 
 
+@UNHURRIED
 @given(answer=answers(), width=st.integers(40, 120))
 def test_a_terminal_gets_plain_lines_within_its_width(answer, width):
     lines = render.answer_as_text(answer, width).split("\n")

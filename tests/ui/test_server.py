@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
-import warnings
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -53,11 +53,9 @@ class Parrot:
 
 @pytest.fixture(scope="module")
 def client():
-    from starlette.testclient import TestClient
+    from fastapi.testclient import TestClient
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # in gradio's own imports
-        app = server.create_app(Parrot(), examples=["Did it rain?"])
+    app = asyncio.run(server.create_app(Parrot(), examples=["Did it rain?"]))
     with TestClient(app, base_url="http://127.0.0.1:7860") as client:
         yield client
 

@@ -181,7 +181,11 @@
       turns = all.length;
       atEnd = true;
     }
-    if (atEnd) chat.scrollTop = chat.scrollHeight;
+    if (atEnd && last) {
+      // The end, but no further than the question: a long answer is read from its beginning.
+      const question = last.offsetTop - chat.offsetTop - 12;
+      chat.scrollTop = Math.min(question, chat.scrollHeight - chat.clientHeight);
+    }
     const blocks = document.querySelectorAll(".aq-sources").length;
     if (blocks !== answered) {
       answered = blocks;
