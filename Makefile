@@ -29,7 +29,11 @@ PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-che
 ##@ Use
 .PHONY: chat ask index
 chat: .venv/.runtime ## open the chat on the articles in seeds/
-	@.venv/bin/article-qa chat $(SEEDS) --index $(SEEDS_INDEX)
+	@.venv/bin/article-qa chat $(SEEDS) --index $(SEEDS_INDEX) \
+		--example "Who claimed control of Graivoron?" \
+		--example "Who voted against the annexation of Crimea?" \
+		--example "When did Chandrayaan-3 land?" \
+		--example "How many people had died in the flood by 17 June?"
 
 ask: .venv/.runtime ## ask one question: make ask Q="When did Chandrayaan-3 land?"
 	@[[ -n "$${Q//[[:space:]]/}" ]] || \

@@ -8,19 +8,22 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.embed import Embedder
-from index.errors import IndexLockedError, ParseError, SourceError
+from index.errors import IndexDamagedError, IndexLockedError, ParseError, SourceError
+from index.generation import RECORD, Generation
 from index.parsing.formats import FORMATS, parse_source
 from index.record import Record, Source
 from index.report import BuildProgress, BuildReport, OnProgress, Phase, Problem, Unit
 from index.roots import GIVEN, Roots, resolve_roots
 from index.sources.folder import SourceFile, find_sources, read_source
 from index.staging import (
+    Mode,
     OnCount,
     Staging,
     current_or_none,
@@ -60,8 +63,8 @@ def assemble(
         BuildFailedError: If the new generation does not pass its check.
     """
     job.index_dir.mkdir(parents=True, exist_ok=True)
-    with _lock(job.index_dir):
-        return _Assembly(job, embedder, on_progress).run(given)
+    with _lock(job.index_dir), closing(_Assembly(job, embedder, on_progress)) as assembly:
+        return assembly.run(given)
 
 
 class _Assembly:
@@ -69,17 +72,21 @@ class _Assembly:
 
     def __init__(self, job: Job, embedder: Embedder, on_progress: OnProgress) -> None:
         self.job, self.embedder, self.on_progress = job, embedder, on_progress
-        self.base = current_or_none(job.index_dir)
+        self.base, self.before = _in_service(job)
         self.timings_s: dict[str, float] = {}
         self.unreadable: list[Problem] = []
-        self.staging = self._resume()
-        self.resumed = self.staging is not None
         models = model_settings(embedder).items()
         stale = self.base is not None and not self.base.manifest.settings.items() >= models
         self.fresh = job.rebuild or stale
-        if self.staging is None and (self.fresh or self.base is None):
-            self.staging = Staging.start(job.index_dir, embedder, empty=True)
-        self.before = Record.open(self.base.record_path) if self.base else None
+        self.staging: Staging | None = None
+        if self.fresh or self.base is None:
+            self.staging = self._start("rebuild" if job.rebuild else "renew")
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for record in (self.before, self.staging and self.staging.record):
+            if record is not None:
+                record.close()
 
     def run(self, given: Iterable[Article] | None) -> BuildReport:
         """Go through the phases; return the report."""
@@ -92,6 +99,7 @@ class _Assembly:
             if given is not None:
                 self._read_given(given)
         if self.staging is None:
+            discard(self.job.index_dir)  # a build that was stopped, of a change since undone
             return self._report(embedded=0)
         self._require_articles(self.staging)
         with self._phase("embed"):
@@ -104,7 +112,10 @@ class _Assembly:
             generation = self.staging.publish()
             self.on_progress(BuildProgress("verify", 1, 1, "checks"))
         return replace(
-            report, generation=generation.manifest.number, timings_s=dict(self.timings_s)
+            report,
+            generation=generation.manifest.number,
+            changed=True,
+            timings_s=dict(self.timings_s),
         )
 
     @property
@@ -116,15 +127,11 @@ class _Assembly:
 
     def _writable(self) -> Staging:
         if self.staging is None:
-            self.staging = Staging.start(self.job.index_dir, self.embedder, empty=False)
+            self.staging = self._start("update")
         return self.staging
 
-    def _resume(self) -> Staging | None:
-        staging = Staging.resume(self.job.index_dir, self.embedder)
-        if staging and self.job.rebuild and not staging.from_scratch:
-            staging.record.close()
-            return None
-        return staging
+    def _start(self, mode: Mode) -> Staging:
+        return Staging.start(self.job.index_dir, self.embedder, self.base, mode)
 
     def _roots(self, only_given: bool) -> Roots:
         known = self._record.roots()
@@ -142,8 +149,17 @@ class _Assembly:
         changed: list[tuple[SourceFile, Source]] = []
         gone = {name for name, source in known.items() if source.root in roots.replaced}
         for root in roots.scanned:
+            try:
+                files = self._files(Path(root), roots.known[root])
+            except SourceError as error:
+                if roots.replaced:  # by this one, perhaps: their articles would be lost
+                    raise
+                # A folder that is away (an unmounted disk) is no reason to forget its articles.
+                self.unreadable.append(Problem(roots.known[root], str(error)))
+                continue
             missing = {name for name, source in known.items() if source.root == root}
-            for file in self._files(Path(root), roots.known[root]):
+            for done, file in enumerate(files, 1):
+                self.on_progress(BuildProgress("scan", done, len(files), "files"))
                 missing.discard(file.name)
                 gone.discard(file.name)
                 source = self._hashed(file, root)
@@ -153,16 +169,14 @@ class _Assembly:
             gone |= missing
         return changed, sorted(gone)
 
-    def _files(self, root: Path, label: str) -> Iterator[SourceFile]:
-        try:
-            files = find_sources(root)
-        except SourceError as error:
-            # A folder that is away (an unmounted disk) is no reason to forget its articles.
-            self.unreadable.append(Problem(label, str(error)))
-            return
-        for done, file in enumerate(files, 1):
-            yield replace(file, name=label + file.name.removeprefix(root.name))
-            self.on_progress(BuildProgress("scan", done, len(files), "files"))
+    def _files(self, root: Path, label: str) -> list[SourceFile]:
+        """Return the sources below a root by their names in this index."""
+        index_dir = self.job.index_dir.resolve()  # may lie among the articles: it is none of them
+        return [
+            replace(file, name=label + file.name.removeprefix(root.name))
+            for file in find_sources(root)
+            if not file.path.is_relative_to(index_dir)
+        ]
 
     def _hashed(self, file: SourceFile, root: str) -> Source | None:
         try:
@@ -193,9 +207,16 @@ class _Assembly:
     def _read_given(self, given: Iterable[Article]) -> None:
         known = self._record.sources(GIVEN)
         missing = set(known)
+        seen: set[tuple[str, bytes]] = set()
+        copies: Counter[str] = Counter()
         for done, article in enumerate(given, 1):
             digest = source_digest(json.dumps(article.to_dict()).encode("utf-8"))
-            source = Source(article.source or f"article {article.id}", GIVEN, digest, ())
+            if (article.id, digest) in seen:  # the very same article twice
+                continue
+            # Others may share an id, such as the pages of one file: each is a source of its own.
+            seen.add((article.id, digest))
+            copies[article.id] += 1
+            source = Source(f"{GIVEN}{copies[article.id]}:{article.id}", GIVEN, digest, ())
             missing.discard(source.name)
             if source.name not in known or known[source.name].digest != digest:
                 self._writable().put(source, [article])
@@ -236,7 +257,7 @@ class _Assembly:
             unchanged=len(shared) - updated,
             embedded=embedded,
             problems=self._problems(),
-            resumed=self.resumed,
+            resumed=self.staging is not None and self.staging.resumed,
             timings_s=dict(self.timings_s),
         )
 
@@ -250,17 +271,43 @@ class _Assembly:
         self.timings_s[phase] = round(time.monotonic() - began, 3)
 
 
+def _in_service(job: Job) -> tuple[Generation | None, Record | None]:
+    """Return the generation in service and its record. A rebuild does without a damaged one.
+
+    Raises:
+        IndexDamagedError: If it cannot be read and this is no rebuild.
+    """
+    try:
+        base = current_or_none(job.index_dir)
+        if base is None:
+            return None, None
+        if job.rebuild and base.altered_files(under=RECORD):
+            raise IndexDamagedError(base.path, f"{RECORD} was altered")
+        return base, Record.open(base.record_path)
+    except IndexDamagedError:
+        if not job.rebuild:
+            raise
+        return None, None
+
+
 @contextmanager
 def _lock(index_dir: Path) -> Iterator[None]:
     """Hold the index for writing. The operating system frees the lock if this process dies."""
     from filelock import FileLock, Timeout
 
     holder = index_dir / HOLDER
+    lock = FileLock(index_dir / LOCK, blocking=False)
     try:
-        with FileLock(index_dir / LOCK, blocking=False):
-            holder.write_text(str(os.getpid()), encoding="ascii")
-            yield
-            holder.unlink(missing_ok=True)
+        lock.acquire()
     except Timeout as error:
-        pid = holder.read_text(encoding="ascii") if holder.exists() else ""
+        try:
+            pid = holder.read_text(encoding="ascii", errors="replace").strip()
+        except OSError:  # not written yet, or gone by now
+            pid = ""
         raise IndexLockedError(index_dir, f" (number {pid})" if pid else "") from error
+    try:
+        holder.write_text(str(os.getpid()), encoding="ascii")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()

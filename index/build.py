@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -74,7 +75,8 @@ def build_index(
         with _worker(errors) as process:
             try:
                 report = _follow(process, job, given or iter(()), model, on_progress)
-                process.wait(STOP_TIMEOUT_S)
+                with suppress(subprocess.TimeoutExpired):  # published: let it end, or end it
+                    process.wait(STOP_TIMEOUT_S)
                 return report
             except EOFError:
                 process.wait()
@@ -146,6 +148,8 @@ def _follow(
             process.stdin.write(json.dumps(message) + "\n")
             process.stdin.flush()
         except BrokenPipeError as error:
+            with suppress(BrokenPipeError):  # closing tries once more to write what is left
+                process.stdin.close()
             raise EOFError from error
 
     send(job)

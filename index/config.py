@@ -60,7 +60,7 @@ def _text(value: object) -> str:
 
 
 def _folder(value: object) -> Path:
-    return Path(_text(value)).expanduser()
+    return Path(_text(value))
 
 
 def _positive(value: object) -> int:
@@ -104,5 +104,5 @@ def _parse(name: str, value: Any, where: str) -> object:  # noqa: ANN401 - TOML 
     parse, expected = PARSERS[name]
     try:
         return parse(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: no home to expand "~" to
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"{where} is {value!r}, but must be {expected}.") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ RECORD, CHROMA, MANIFEST, CURRENT, STAGING = (
     "CURRENT",
     "staging",
 )
+NAME = re.compile(r"gen-(\d{6,9})")
 KEPT = 2  # the generation in service and the one before it, to go back to
 # Chroma writes to its SQLite file whenever it is opened, so no hash of it lasts; its content is
 # compared with the record instead. The HNSW files stay as they are, and must: a flipped bit in
@@ -54,9 +56,12 @@ class Manifest:
             IndexDamagedError: If it is missing or not a manifest.
         """
         try:
-            return cls(**json.loads((path / MANIFEST).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            manifest = cls(**json.loads((path / MANIFEST).read_text(encoding="utf-8")))
+            # What every reader relies on is tried here, where a fault has a name.
+            _ = Generation(path, manifest).summary, sorted(manifest.files.items())
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise IndexDamagedError(path, f"{MANIFEST} cannot be read ({error})") from error
+        return manifest
 
     def write(self, path: Path) -> None:
         """Write the manifest into the folder `path`."""
@@ -97,12 +102,17 @@ class Generation:
 
     def altered_files(self, under: str = "") -> list[str]:
         """Return the files, of those below `under`, that are missing or not as published."""
-        found = hash_files(self.path)
         return [
             name
             for name, digest in self.manifest.files.items()
-            if name.startswith(under) and found.get(name) != digest
+            if name.startswith(under) and not self._is_as_published(name, digest)
         ]
+
+    def _is_as_published(self, name: str, digest: str) -> bool:
+        try:
+            return _hash(self.path / name) == digest
+        except OSError:
+            return False
 
 
 def open_current(index_dir: Path) -> Generation:
@@ -119,7 +129,7 @@ def open_current(index_dir: Path) -> Generation:
     except (OSError, UnicodeDecodeError) as error:
         raise IndexDamagedError(index_dir, f"{CURRENT} cannot be read ({error})") from error
     path = index_dir / name
-    if not name.startswith("gen-") or not path.is_dir():
+    if not NAME.fullmatch(name) or not path.is_dir():
         raise IndexDamagedError(index_dir, f"{CURRENT} names {name!r}, which is not there")
     return Generation(path, Manifest.read(path))
 
@@ -152,14 +162,19 @@ def generation_name(number: int) -> str:
     return f"gen-{number:06d}"
 
 
+def next_number(index_dir: Path) -> int:
+    """Return a number higher than that of any generation there, whatever `CURRENT` says."""
+    found = [NAME.fullmatch(path.name) for path in index_dir.glob("gen-*")]
+    return 1 + max((int(match[1]) for match in found if match), default=0)
+
+
 def hash_files(path: Path) -> dict[str, str]:
     """Return relative posix path → sha256 of the files below `path` that never change."""
     hashes = {}
     for file in _files(path):
         name = file.relative_to(path).as_posix()
         if name not in {UNHASHED, MANIFEST} and not name.startswith(f"{UNHASHED}-"):
-            with file.open("rb") as stream:
-                hashes[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            hashes[name] = _hash(file)
     return hashes
 
 
@@ -170,10 +185,15 @@ def now() -> str:
 
 def _prune(index_dir: Path, newest: int) -> None:
     for path in index_dir.glob("gen-*"):
-        number = path.name.removeprefix("gen-")
-        if number.isdigit() and not newest - KEPT < int(number) <= newest:
+        match = NAME.fullmatch(path.name)
+        if match and not newest - KEPT < int(match[1]) <= newest:
             # A reader may still hold an old one open; on Windows it is then left for next time.
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -19,56 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import IndexDamagedError
+from index.schema import FORMAT, SCHEMA
 from index.types import Article, Passage
 
 T = TypeVar("T")
 
-FORMAT = 1  # bump when the schema changes; an index of another format is rebuilt
 SQL_VARIABLES = 500  # ids per statement; SQLite's own limit can be as low as 999
-STORED_FLOAT = np.float16  # rounding moves a cosine by < 1e-6 and halves the file
+STORED_FLOAT = np.float16  # rounding moves a cosine by < 1e-4 (measured) and halves the file
 
-SCHEMA = """
-CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE root (path TEXT PRIMARY KEY, label TEXT NOT NULL UNIQUE) WITHOUT ROWID;
-CREATE TABLE source (
-    name TEXT PRIMARY KEY,
-    root TEXT NOT NULL,
-    digest BLOB NOT NULL,     -- sha256 of its bytes: unchanged sources are not parsed again
-    problems TEXT NOT NULL    -- JSON list of sentences
-) WITHOUT ROWID;
-CREATE TABLE article (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    source_name TEXT NOT NULL REFERENCES source (name),
-    version TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
-    captions TEXT NOT NULL,   -- JSON [[start, end], ...]
-    url TEXT, outlet TEXT, byline TEXT, section TEXT,
-    tags TEXT NOT NULL,       -- JSON list
-    published TEXT, retrieved TEXT, source TEXT NOT NULL, language TEXT
-);
-CREATE INDEX article_of_source ON article (source_name);
-CREATE TABLE passage (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused: it is the id in Chroma
-    article INTEGER NOT NULL REFERENCES article (number),
-    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
-    n_tokens INTEGER NOT NULL, kind TEXT NOT NULL,
-    embedded BLOB NOT NULL    -- digest of the embedded text: key of its vector
-);
-CREATE INDEX passage_of_article ON passage (article);
-CREATE INDEX passage_of_vector ON passage (embedded);
-CREATE TABLE vector (embedded BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
--- The word index reads its text through a view: passages are stored once, inside their article.
-CREATE VIEW passage_text AS
-    SELECT passage.number AS number, title,
-        substr(text, start + 1, passage.end - start) AS body,
-        coalesce(outlet, '') || ' ' || coalesce(byline, '') || ' ' || coalesce(section, '')
-            || ' ' || tags AS about
-    FROM passage JOIN article ON article.number = passage.article;
-CREATE VIRTUAL TABLE word_index USING fts5 (
-    title, body, about, content = 'passage_text', content_rowid = 'number',
-    tokenize = "porter unicode61 remove_diacritics 2"
-);
-"""
 ARTICLE_COLUMNS = (
     "id, version, title, text, captions, url, outlet, byline, section, tags, "
     "published, retrieved, source, language"
@@ -113,14 +71,15 @@ class Record:
         Raises:
             IndexDamagedError: If the file is not a SQLite database.
         """
-        connection = sqlite3.connect(path, isolation_level=None)
+        record = cls(path, sqlite3.connect(path, isolation_level=None))
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")  # publishing syncs the whole file
-            connection.execute("PRAGMA foreign_keys = ON")
+            # "synchronous": publishing syncs the whole file.
+            for setting in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+                record._db.execute(f"PRAGMA {setting}")
         except sqlite3.DatabaseError as error:
-            raise IndexDamagedError(path.parent, f"record.db cannot be read ({error})") from error
-        return cls(path, connection)
+            record.close()
+            raise record._damage(error) from error
+        return record
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -129,16 +88,20 @@ class Record:
         Raises:
             IndexDamagedError: If the file is missing or is not a record of this format.
         """
+        # immutable: published files never change, so no locks, also on read-only disks.
+        # One connection serves all threads: SQLite serialises its calls.
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
-            # immutable: published files never change, so no locks, also on read-only disks.
-            # One connection serves all threads: SQLite serialises its calls.
-            uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
             record = cls(path, sqlite3.connect(uri, uri=True, check_same_thread=False))
-            found = record.settings().get("format")
         except sqlite3.Error as error:
-            raise IndexDamagedError(path.parent, f"record.db cannot be read ({error})") from error
-        if found != str(FORMAT):
-            raise IndexDamagedError(path.parent, f"its format is {found}, not {FORMAT}")
+            raise IndexDamagedError(path.parent, f"{path.name} cannot be read ({error})") from error
+        try:
+            found = record.settings().get("format")
+            if found != str(FORMAT):
+                raise IndexDamagedError(path.parent, f"its format is {found}, not {FORMAT}")
+        except IndexDamagedError:
+            record.close()
+            raise
         return record
 
     def close(self) -> None:
@@ -166,11 +129,21 @@ class Record:
         self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.execute("VACUUM")
 
+    def _rows(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+        """Yield the rows of a query. SQLite finds damage only where it meets it."""
+        try:
+            yield from self._db.execute(query, parameters)
+        except sqlite3.DatabaseError as error:
+            raise self._damage(error) from error
+
+    def _damage(self, error: sqlite3.Error) -> IndexDamagedError:
+        return IndexDamagedError(self.path.parent, f"{self.path.name} cannot be read ({error})")
+
     # Settings, roots and sources
 
     def settings(self) -> dict[str, str]:
         """Return the settings given to `create`, and the format."""
-        return dict(self._db.execute("SELECT key, value FROM setting").fetchall())
+        return dict(self._rows("SELECT key, value FROM setting"))
 
     def put_setting(self, key: str, value: str) -> None:
         """Remember one more setting."""
@@ -178,7 +151,7 @@ class Record:
 
     def roots(self) -> dict[str, str]:
         """Return path → label of every root that was indexed."""
-        return dict(self._db.execute("SELECT path, label FROM root ORDER BY path"))
+        return dict(self._rows("SELECT path, label FROM root ORDER BY path"))
 
     def put_roots(self, roots: Mapping[str, str]) -> None:
         """Remember exactly these roots: path → unique label."""
@@ -188,7 +161,7 @@ class Record:
 
     def sources(self, root: str | None = None) -> dict[str, Source]:
         """Return name → source, of one root or of all."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT name, root, digest, problems FROM source WHERE ?1 IS NULL OR root = ?1", (root,)
         )
         return {
@@ -206,7 +179,7 @@ class Record:
         Args:
             source: The source as read now.
             articles: Its articles, each with its passages and the digests of their embedded texts.
-                Their ids must not be taken by another source: see `has_article`.
+                Their ids must not be taken by another source: see `owner`.
         """
         with self.transaction():
             self._delete_articles(source.name)
@@ -226,19 +199,31 @@ class Record:
     def owner(self, article_id: str) -> str | None:
         """Return the name of the source that holds the article, if any does."""
         query = "SELECT source_name FROM article WHERE id = ?"
-        row = self._db.execute(query, (article_id,)).fetchone()
+        row = next(self._rows(query, (article_id,)), None)
         return row[0] if row else None
 
-    def unembedded(self) -> Iterator[tuple[Passage, Article, bytes]]:
-        """Yield one passage per embedded text that has no vector yet, with that text's digest."""
-        rows = self._db.execute(
-            "SELECT min(number), embedded FROM passage "
-            "WHERE embedded NOT IN (SELECT embedded FROM vector) GROUP BY embedded ORDER BY 1"
-        ).fetchall()
-        for batch in _batches(rows):
-            digests = dict(batch)
-            for number, (passage, article) in self.passages(list(digests)).items():
-                yield passage, article, digests[number]
+    def unembedded(self) -> dict[int, bytes]:
+        """Return passage number → digest, one for each embedded text that has no vector yet."""
+        return dict(
+            self._rows(
+                "SELECT min(number), embedded FROM passage "
+                "WHERE embedded NOT IN (SELECT embedded FROM vector) GROUP BY embedded ORDER BY 1"
+            )
+        )
+
+    def take_vectors(self, path: Path) -> None:
+        """Copy every vector of the record at `path`, which was made with the same embedder.
+
+        Raises:
+            IndexDamagedError: If it cannot be read.
+        """
+        try:
+            self._db.execute("ATTACH ? AS other", (str(path),))
+            with self.transaction():
+                self._db.execute("INSERT OR IGNORE INTO vector SELECT * FROM other.vector")
+            self._db.execute("DETACH other")
+        except sqlite3.DatabaseError as error:
+            raise self._damage(error) from error
 
     def put_vectors(self, digests: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> None:
         """Store one vector per digest of an embedded text."""
@@ -287,14 +272,12 @@ class Record:
     def counts(self) -> tuple[int, int]:
         """Return the numbers of articles and of passages."""
         query = "SELECT (SELECT count(*) FROM article), (SELECT count(*) FROM passage)"
-        articles, passages = self._db.execute(query).fetchone()
+        articles, passages = next(self._rows(query))
         return articles, passages
 
     def date_range(self) -> tuple[date | None, date | None]:
         """Return the first and last publication date known."""
-        first, last = self._db.execute(
-            "SELECT min(published), max(published) FROM article"
-        ).fetchone()
+        first, last = next(self._rows("SELECT min(published), max(published) FROM article"))
         return (
             date.fromisoformat(first) if first else None,
             date.fromisoformat(last) if last else None,
@@ -303,23 +286,27 @@ class Record:
     def article(self, article_id: str) -> Article | None:
         """Return the article with this id, or None."""
         query = f"SELECT {ARTICLE_COLUMNS} FROM article WHERE id = ?"
-        row = self._db.execute(query, (article_id,)).fetchone()
-        return _article(row) if row else None
+        return next(map(_article, self._rows(query, (article_id,))), None)
+
+    def articles_of(self, source_name: str) -> list[Article]:
+        """Return the articles of one source, in its order."""
+        query = f"SELECT {ARTICLE_COLUMNS} FROM article WHERE source_name = ? ORDER BY number"
+        return list(map(_article, self._rows(query, (source_name,))))
 
     def articles(self) -> Iterator[Article]:
         """Yield all articles, newest first, those of unknown date last."""
         query = (
             f"SELECT {ARTICLE_COLUMNS} FROM article ORDER BY published IS NULL, published DESC, id"
         )
-        return map(_article, self._db.execute(query))
+        return map(_article, self._rows(query))
 
     def versions(self) -> dict[str, str]:
         """Return article id → version."""
-        return dict(self._db.execute("SELECT id, version FROM article"))
+        return dict(self._rows("SELECT id, version FROM article"))
 
     def passage_numbers(self) -> set[int]:
         """Return the numbers of all passages."""
-        return {number for (number,) in self._db.execute("SELECT number FROM passage")}
+        return {number for (number,) in self._rows("SELECT number FROM passage")}
 
     def passages(self, numbers: Sequence[int]) -> dict[int, tuple[Passage, Article]]:
         """Return number → passage and article, in the order asked, unknown numbers left out."""
@@ -327,12 +314,12 @@ class Record:
         articles: dict[int, Article] = {}
         for batch in _batches(numbers):
             query = f"SELECT {PASSAGE_COLUMNS} FROM passage WHERE number IN ({_marks(batch)})"
-            rows |= {row[0]: row for row in self._db.execute(query, batch)}
+            rows |= {row[0]: row for row in self._rows(query, batch)}
         for batch in _batches({row[1] for row in rows.values()}):
             query = (
                 f"SELECT number, {ARTICLE_COLUMNS} FROM article WHERE number IN ({_marks(batch)})"
             )
-            articles |= {row[0]: _article(row[1:]) for row in self._db.execute(query, batch)}
+            articles |= {row[0]: _article(row[1:]) for row in self._rows(query, batch)}
         found = {}
         for number in numbers:
             if number in rows:
@@ -345,7 +332,7 @@ class Record:
         article = self.article(article_id)
         if article is None:
             return []
-        rows = self._db.execute(
+        rows = self._rows(
             f"SELECT {PASSAGE_COLUMNS} FROM passage JOIN article ON article.number = article "
             "WHERE id = ? ORDER BY ordinal",
             (article_id,),
@@ -361,13 +348,15 @@ class Record:
         """
         query = "SELECT number, value FROM passage JOIN vector USING (embedded)"
         if numbers is None:
-            rows = self._db.execute(query).fetchall()
+            rows = list(self._rows(query))
         else:
             rows = []
             for batch in _batches(numbers):
-                rows += self._db.execute(f"{query} WHERE number IN ({_marks(batch)})", batch)
+                rows += self._rows(f"{query} WHERE number IN ({_marks(batch)})", batch)
         rows.sort(key=lambda row: row[0])
         found = np.fromiter((number for number, _ in rows), np.int64, len(rows))
+        if len({len(value) for _, value in rows}) > 1:  # of a model that changed under its name
+            raise IndexDamagedError(self.path.parent, "its vectors are not of one length")
         joined = b"".join(value for _, value in rows)
         matrix = np.frombuffer(joined, STORED_FLOAT).astype(np.float32)
         return found, matrix.reshape(len(rows), -1) if rows else matrix.reshape(0, 0)
@@ -377,7 +366,7 @@ class Record:
 
         A word of the headline counts twice one of the body, one of outlet, section or tags half.
         """
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT rowid, bm25(word_index, 2.0, 1.0, 0.5) AS score FROM word_index "
             "WHERE word_index MATCH ? ORDER BY score LIMIT ?",
             (expression, n),
@@ -386,11 +375,13 @@ class Record:
 
     def document_frequency(self, word: str, limit: int) -> int:
         """Return the number of passages with this word or another form of it, at most `limit`."""
-        row = self._db.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM word_index WHERE word_index MATCH ? LIMIT ?)",
-            (f'"{word}"', limit),
-        ).fetchone()
-        return int(row[0])
+        (found,) = next(
+            self._rows(
+                "SELECT count(*) FROM (SELECT 1 FROM word_index WHERE word_index MATCH ? LIMIT ?)",
+                (quoted(word), limit),
+            )
+        )
+        return int(found)
 
     def problems(self) -> list[tuple[str, str]]:
         """Return (source name, problem) of every source that could not be read in full."""
@@ -398,8 +389,17 @@ class Record:
 
     def integrity(self) -> list[str]:
         """Return what SQLite finds wrong with the file; empty when it is sound."""
-        rows = self._db.execute("PRAGMA integrity_check").fetchall()
+        rows = self._rows("PRAGMA integrity_check")
         return [message for (message,) in rows if message != "ok"]
+
+
+def quoted(word: str) -> str:
+    """Return the FTS5 expression that finds this text, which may be any string.
+
+    Unquoted, three in four random strings are syntax errors.
+    """
+    word = word.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+    return '"' + word.replace('"', '""') + '"'
 
 
 def _article(row: Sequence[Any]) -> Article:

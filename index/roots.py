@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,16 +36,23 @@ def resolve_roots(paths: Iterable[Path], known: Mapping[str, str]) -> Roots:
                 del after[item]
                 scanned.pop(item, None)
             around = str(path)
-            after[around] = _free_label(path, set(after.values()))
+            after[around] = _free_label(path, after.values())
         scanned[around] = None
     return Roots(after, tuple(scanned), tuple(replaced))
 
 
-def _free_label(path: Path, taken: set[str]) -> str:
-    """Return the shortest end of the path that no other root is known by: "news", "2023/news"."""
+def _free_label(path: Path, taken: Collection[str]) -> str:
+    """Return the shortest end of the path that no other root is known by: "news", "2023/news".
+
+    No label is inside another either: "news" + "/2023/a.txt" would be "news/2023" + "/a.txt".
+    """
     parts = path.parts
     for length in range(1, len(parts) + 1):
         label = "/".join(parts[-length:]).lstrip("/\\")
-        if label and label not in taken:
+        if label and not any(_overlap(label, other) for other in taken):
             return label
     return str(path)
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

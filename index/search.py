@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -22,9 +23,9 @@ import numpy.typing as npt
 from index.embed import Embedder
 from index.errors import IndexDamagedError, ModelMismatchError
 from index.generation import CHROMA, Generation, open_current
-from index.record import Record
+from index.record import Record, quoted
 from index.types import RankedPassage
-from index.vectors import ChromaVectors, Neighbours
+from index.vectors import ChromaVectors, Neighbours, is_searchable
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class ExactVectors:
 
     def nearest(self, vector: npt.NDArray[np.float32], n: int) -> Neighbours:
         """Return up to `n` (passage number, cosine similarity), best first; ties by number."""
-        if n < 1 or not len(self._numbers) or not np.isfinite(vector).all():
+        if n < 1 or not len(self._numbers) or not is_searchable(vector):
             return []
         similarities = self._vectors @ vector
         order = np.lexsort((self._numbers, -similarities))[:n]
@@ -103,6 +104,9 @@ class Searcher:
     def close(self) -> None:
         """Let go of the files."""
         self.record.close()
+        index = self.__dict__.get("_dense_index")  # only if a search has opened it
+        if isinstance(index, ChromaVectors):
+            index.close()
 
     def search(self, query: str, *, n: int = 12) -> list[RankedPassage]:
         """Return up to `n` passages for the query, best first.
@@ -129,14 +133,13 @@ class Searcher:
         return spread(ranked)[:n]
 
     def expression(self, query: str) -> str:
-        """Return the FTS5 expression for a query: its telling words, each quoted, joined by OR.
-
-        Quoting makes every input legal: unquoted, three in four random strings are syntax errors.
-        """
-        words = list(dict.fromkeys(TOKEN.findall(query.casefold())))
+        """Return the FTS5 expression for a query: its telling words, each quoted, joined by OR."""
+        # Composed, as the articles are: otherwise "mañana" may be typed as "man" + "ana".
+        query = unicodedata.normalize("NFC", query).casefold()
+        words = list(dict.fromkeys(TOKEN.findall(query)))
         telling = [word for word in words if word not in STOP_WORDS] or words
         rare = [word for word in telling if not self._is_frequent(word)] or telling
-        return " OR ".join(f'"{word}"' for word in rare)
+        return " OR ".join(map(quoted, rare))
 
     def rarity(self, word: str) -> float:
         """Return the word's inverse document frequency in [0, 1]: 1 if no passage has it."""
@@ -161,7 +164,11 @@ class Searcher:
             altered = generation.altered_files(under=CHROMA)
             if altered:
                 raise IndexDamagedError(generation.path, f"{altered[0]} was altered")
-            return ChromaVectors.open(generation.chroma_path)
+            index = ChromaVectors.open(generation.chroma_path)
+            if index.count() != generation.manifest.n_passages:  # its SQLite file has no hash
+                index.close()
+                raise IndexDamagedError(generation.path, "Chroma holds other passages")
+            return index
         except IndexDamagedError as error:
             log.warning("%s Searching the record's own vectors instead.", error)
             return ExactVectors(*self.record.vectors())

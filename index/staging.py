@@ -1,31 +1,35 @@
 """The next generation in the making: `INDEX/staging/`, written by one building process.
 
-A build that was stopped leaves its staging folder; the next one goes on from it, so no text is
-embedded twice. The record survives a kill at any moment (SQLite transactions); Chroma does not, so
-its folder is made last, in one go, and started again after a stop.
+A build that was stopped leaves its staging folder; the next one takes the vectors from it, so no
+text is embedded twice. The record survives a kill at any moment (SQLite transactions); Chroma does
+not, so its folder is made last, in one go.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from index.chunk import CHUNKER_ID, chunk, embedded_text
 from index.embed import Embedder
 from index.errors import BuildFailedError, IndexDamagedError, IndexMissingError
 from index.generation import (
     CHROMA,
+    CURRENT,
     RECORD,
     STAGING,
     Generation,
     Manifest,
     generation_name,
     hash_files,
+    next_number,
     now,
     open_current,
     publish,
@@ -37,11 +41,15 @@ from index.types import Article, Passage, article_id
 from index.vectors import ChromaVectors, finalise
 from index.verify import verify_record, verify_vectors
 
+log = logging.getLogger(__name__)
+
+STOPPED = "stopped.db"  # the record of a build that was stopped, until its vectors are taken over
 BASE = "base"  # setting: the generation a staging record was copied from, "0" for none
 EMBED_BATCH = 256  # passages between two commits: about a second of work to lose
 REBUILD_SHARE = 0.3  # of passages gone: a fresh Chroma is then smaller, and no slower, than a copy
 
 T = TypeVar("T")
+Mode = Literal["update", "renew", "rebuild"]  # from a copy; anew; anew, trusting no vector
 OnCount = Callable[[int, int], None]  # done, total
 
 
@@ -52,57 +60,39 @@ class Staging:
         self, index_dir: Path, base: Generation | None, record: Record, embedder: Embedder
     ) -> None:
         self.index_dir, self.base, self.record, self.embedder = index_dir, base, record, embedder
+        self.resumed = False  # has the vectors of a build that was stopped
 
     @classmethod
-    def resume(cls, index_dir: Path, embedder: Embedder) -> Self | None:
-        """Return the staging folder a stopped build left, or None if it is of no use.
+    def start(
+        cls, index_dir: Path, embedder: Embedder, base: Generation | None, mode: Mode
+    ) -> Self:
+        """Return a new staging folder: a copy of the base's record, or an empty one.
 
-        It is useless if it was made with other models or from a generation no longer in service.
+        Of a build that was stopped only the vectors are taken over: they are what takes long, while
+        the paths it was given may not be those of this build. A rebuild takes none but a rebuild's.
         """
-        base = current_or_none(index_dir)
-        number = base.manifest.number if base else 0
-        unfinished = index_dir / generation_name(number + 1)
-        if unfinished.exists() and not (index_dir / STAGING).exists():
-            unfinished.rename(index_dir / STAGING)  # stopped between publishing's two steps
+        stopped = _set_aside(index_dir, embedder, base, scratch_only=mode == "rebuild")
         path = index_dir / STAGING / RECORD
-        if not path.exists():
-            return None
-        try:
-            record = Record.edit(path)
-        except IndexDamagedError:
-            return None
-        found = record.settings()
-        same_models = found.items() >= model_settings(embedder).items()
-        if same_models and found[BASE] in {"0", str(number)}:
-            return cls(index_dir, base, record, embedder)
-        record.close()
-        return None
-
-    @classmethod
-    def start(cls, index_dir: Path, embedder: Embedder, *, empty: bool) -> Self:
-        """Return a new staging folder: a copy of the current record, or an empty one."""
-        discard(index_dir)
-        base = current_or_none(index_dir)
-        path = index_dir / STAGING / RECORD
-        if base is None or empty:
-            settings = {**model_settings(embedder), BASE: "0"}
-            staging = cls(index_dir, base, Record.create(path, settings), embedder)
-            staging._carry_over()
-            return staging
-        path.parent.mkdir(parents=True)
-        # Under another name first: a copy cut short must not look like a record.
+        # Under another name first: a record cut short must not look like a whole one.
         partial = path.with_suffix(".partial")
-        shutil.copyfile(base.record_path, partial)
-        record = Record.edit(partial)
-        record.put_setting(BASE, str(base.manifest.number))
+        if base is None or mode != "update":
+            record = Record.create(partial, {**model_settings(embedder), BASE: "0"})
+        else:
+            partial.parent.mkdir(exist_ok=True)
+            shutil.copyfile(base.record_path, partial)
+            record = Record.edit(partial)
+            record.put_setting(BASE, str(base.manifest.number))
+        staging = cls(index_dir, base, record, embedder)
+        if mode != "update":
+            staging._carry_over()
+        if stopped is not None:
+            staging._take_over(stopped)
         record.close()
         partial.rename(path)
-        return cls(index_dir, base, Record.edit(path), embedder)
-
-    @property
-    def from_scratch(self) -> bool:
-        """Whether it was started empty rather than from the generation in service."""
-        return self.record.settings()[BASE] == "0"
+        if stopped is not None:
+            stopped.unlink()
+        staging.record = Record.edit(path)
+        return staging
 
     def put(self, source: Source, articles: Iterable[Article]) -> None:
         """Store one source, its articles cut into passages, in place of its earlier state."""
@@ -119,12 +109,13 @@ class Staging:
 
     def embed(self, on_count: OnCount) -> int:
         """Compute the vectors that are missing; return how many. Committed batch by batch."""
-        missing = list(self.record.unembedded())
+        missing = self.record.unembedded()
         done = 0
         for batch in _batches(missing, EMBED_BATCH):
-            texts = [embedded_text(article, passage) for passage, article, _ in batch]
+            found = self.record.passages(batch).values()
+            texts = [embedded_text(article, passage) for passage, article in found]
             vectors = self.embedder.embed_passages(texts)
-            self.record.put_vectors([digest for _, _, digest in batch], vectors)
+            self.record.put_vectors([missing[number] for number in batch], vectors)
             done += len(batch)
             on_count(done, len(missing))
         return done
@@ -136,15 +127,11 @@ class Staging:
         self.record.seal()
         wanted = self.record.passage_numbers()
         held = self._numbers_in_base()
-        if held and len(held - wanted) <= REBUILD_SHARE * len(held):
-            assert self.base is not None
-            shutil.copytree(self.base.chroma_path, path)
-            index = ChromaVectors.open(path)
-            index.delete(held - wanted)
-            missing = sorted(wanted - held)
-        else:
-            index = ChromaVectors.create(path)
-            missing = sorted(wanted)
+        index = self._copied_vectors(path, held, wanted)
+        if index is None:
+            held, index = set(), ChromaVectors.create(path)
+        index.delete(held - wanted)
+        missing = sorted(wanted - held)
         done = 0
         for batch in _batches(missing, 1000):
             numbers, vectors = self.record.vectors(batch)
@@ -173,7 +160,7 @@ class Staging:
                 "service. Run the command again; if it fails again, add --rebuild."
             )
         manifest = Manifest(
-            number=self.base.manifest.number + 1 if self.base else 1,
+            number=next_number(self.index_dir),
             built_at=now(),
             settings=settings,
             n_articles=n_articles,
@@ -191,13 +178,32 @@ class Staging:
         base = Record.open(self.base.record_path)
         try:
             self.record.put_roots(base.roots())
-            given = base.sources(GIVEN)
-            for article in base.articles():
-                source = given.get(article.source or f"article {article.id}")
-                if source is not None:
-                    self.put(source, [article])
+            for source in base.sources(GIVEN).values():
+                self.put(source, base.articles_of(source.name))
         finally:
             base.close()
+
+    def _take_over(self, stopped: Path) -> None:
+        try:
+            self.record.take_vectors(stopped)
+            self.resumed = True
+        except IndexDamagedError:
+            log.warning("What a stopped build left at %s cannot be read.", stopped)
+
+    def _copied_vectors(self, path: Path, held: set[int], wanted: set[int]) -> ChromaVectors | None:
+        """Return a copy of the base's Chroma folder; None if that is not worth it, or damaged."""
+        if self.base is None or not held or len(held - wanted) > REBUILD_SHARE * len(held):
+            return None
+        shutil.copytree(self.base.chroma_path, path)
+        try:
+            index = ChromaVectors.open(path)
+            if index.numbers() == held:
+                return index
+            index.close()
+        except IndexDamagedError as error:
+            log.warning("%s Making Chroma's files anew.", error)
+        shutil.rmtree(path)
+        return None
 
     def _numbers_in_base(self) -> set[int]:
         if self.base is None or self.record.settings()[BASE] != str(self.base.manifest.number):
@@ -217,7 +223,9 @@ class Staging:
             return article
         name = article.source or source_name
         ordinal = 0
-        while (free := article_id(f"{name} {ordinal}")) in taken:
+        while (free := article_id(f"{name} {ordinal}")) in taken or (
+            self.record.owner(free) not in {None, source_name}
+        ):
             ordinal += 1
         return replace(article, id=free)
 
@@ -233,6 +241,44 @@ def current_or_none(index_dir: Path) -> Generation | None:
 def discard(index_dir: Path) -> None:
     """Remove the staging folder."""
     shutil.rmtree(index_dir / STAGING, ignore_errors=True)
+
+
+def _set_aside(
+    index_dir: Path, embedder: Embedder, base: Generation | None, *, scratch_only: bool
+) -> Path | None:
+    """Empty the staging folder but for a stopped build's record; return that, if it is of use."""
+    staging = index_dir / STAGING
+    if not staging.exists() and (base or not (index_dir / CURRENT).exists()):
+        unfinished = index_dir / generation_name(base.manifest.number + 1 if base else 1)
+        if unfinished.exists():
+            unfinished.rename(staging)  # stopped between publishing's two steps
+    staging.mkdir(exist_ok=True)
+    stopped = staging / STOPPED
+    for record in (staging / RECORD, stopped):  # the first holds all that the other does
+        if _is_of_use(record, embedder, scratch_only=scratch_only):
+            record.replace(stopped)
+            break
+    else:
+        stopped.unlink(missing_ok=True)
+    for item in staging.iterdir():
+        if item.is_dir():
+            shutil.rmtree(item)
+        elif item != stopped:
+            item.unlink()
+    return stopped if stopped.exists() else None
+
+
+def _is_of_use(path: Path, embedder: Embedder, *, scratch_only: bool) -> bool:
+    """Say whether the vectors in a record may be taken over; closing it makes it one file."""
+    if not path.exists():
+        return False
+    try:
+        with closing(Record.edit(path)) as record:
+            found = record.settings()
+    except IndexDamagedError:
+        return False
+    same_model = found.get("embedder") == embedder.model_id
+    return same_model and (found.get(BASE) == "0" or not scratch_only)
 
 
 def model_settings(embedder: Embedder) -> dict[str, str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 COLLECTION = "passages"
+DATABASE = "chroma.sqlite3"
 BATCH = 1000  # rows a call: Chroma refuses more than 5461, and larger ones are no faster
 SYNC_THRESHOLD = 1000  # rows between rewrites of the HNSW files; larger is slower (measured)
 MAX_NEIGHBOURS = 100  # ef_search's default: beyond it HNSW has nothing to rank
@@ -57,10 +58,16 @@ class ChromaVectors:
         Raises:
             IndexDamagedError: If there is none, or it cannot be read.
         """
+        if not (path / DATABASE).is_file():  # Chroma would make an empty one
+            raise IndexDamagedError(path.parent, f"{path.name}/{DATABASE} is missing")
         with _damage_reported(path):
             client = _connect(path)
-            # None: otherwise Chroma would rebuild, and perhaps download, an embedding function.
-            collection = client.get_collection(COLLECTION, embedding_function=None)
+            try:
+                # None: otherwise Chroma would rebuild, and perhaps download, an embedding function.
+                collection = client.get_collection(COLLECTION, embedding_function=None)
+            except BaseException:
+                client.close()
+                raise
         return cls(path, client, collection)
 
     def add(self, numbers: Sequence[int], vectors: npt.NDArray[np.float32]) -> None:
@@ -74,6 +81,11 @@ class ChromaVectors:
         for batch in _batched(numbers):
             self._collection.delete(ids=[str(number) for number in batch])
 
+    def count(self) -> int:
+        """Return how many passages are held, which does not prove that they are found."""
+        with _damage_reported(self._path):
+            return self._collection.count()
+
     def numbers(self) -> set[int]:
         """Return the numbers of all passages held."""
         with _damage_reported(self._path):
@@ -81,7 +93,7 @@ class ChromaVectors:
 
     def nearest(self, vector: npt.NDArray[np.float32], n: int) -> Neighbours:
         """Return up to `n` passages by cosine similarity to the unit vector, best first."""
-        if n < 1 or not np.isfinite(vector).all():  # Chroma answers a NaN query with junk
+        if n < 1 or not is_searchable(vector):
             return []
         with _damage_reported(self._path):
             found = self._collection.query(
@@ -98,6 +110,11 @@ class ChromaVectors:
     def close(self) -> None:
         """Let go of the files."""
         self._client.close()
+
+
+def is_searchable(vector: npt.NDArray[np.float32]) -> bool:
+    """Say whether a query vector has a direction: Chroma answers NaN or zeros with junk."""
+    return bool(np.isfinite(vector).all() and vector.any())
 
 
 def finalise(path: Path) -> None:

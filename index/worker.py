@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,8 +98,11 @@ class ParentEmbedder:
 
 def main() -> None:
     """Do the one job that stands on stdin."""
-    channel = Channel(sys.stdin, sys.stdout)
-    sys.stdout = sys.stderr  # nothing that a library prints may get between the messages
+    # Nothing that a library prints, in Python or below it, may get between the messages.
+    writer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    channel = Channel(sys.stdin, writer)
     try:
         message = channel.receive()
         paths = tuple(map(Path, message["paths"]))

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from index.types import Span
-from qa.names import IMPERSONAL, SENTENCE_OPENERS, full_names, mentions, people
+from qa.names import IMPERSONAL, POSSESSIVE, SENTENCE_OPENERS, full_names, mentions, people
 
 REPORTING = re.compile(
     r"\b(?P<verb>said|says|told|tells|claim(?:s|ed|ing)|announced?s?|stated|denie[sd]|declared"
@@ -19,7 +19,14 @@ REPORTING = re.compile(
 )
 # "was declared a terrorist organisation" reports no words of its subject.
 PASSIVE = re.compile(r"\b(?:was|were|is|are|been|be|being|had been)\s+(?:\w+ly\s+)?$")
-ACCORDING = re.compile(r"\baccording to (?P<who>[^,.;]+)|\bin the words of (?P<who2>[^,.;]+)", re.I)
+NEGATED = re.compile(r"\b(?:not|never|n[o'’]t|without|nothing)\s+(?:\w+\s+)?$")
+# Full stops inside "U.S." and after "Mr." do not end a name. Nobody speaks in "according to plan".
+_PARTY = r"(?:[^,.;\n]|\.(?=\w)|(?<=\b[A-Z])\.|(?<=\b(?:Mr|Ms|Dr|Lt))\.|(?<=\b(?:Mrs|Gen|Col))\.)+"
+ACCORDING = re.compile(
+    r"\b(?:according to|in the words of) (?!(?:the )?(?:plans?|schedule|rules?|law|whom|which)\b)"
+    rf"(?P<who>{_PARTY})",
+    re.IGNORECASE,
+)
 QUOTED = re.compile(r"[\"“][^\"“”]*[\"”]")
 PRONOUN = re.compile(r"\b(he|she)\b", re.IGNORECASE)
 SPEAKING_PRONOUN = re.compile(
@@ -38,6 +45,17 @@ GROUP_AT_END = re.compile(
     rf"|minister|raiders|kremlin|watchdog|report|newspaper|units?|fighters)){_BETWEEN}",
     re.IGNORECASE,
 )
+# A name after one of these is not the subject: "the mayor of Norvik said", "residents in Norvik".
+COMPLEMENT = re.compile(
+    r"\b(?:of|for|to|by|in|at|on|from|near|with|about|like|against|than|nor|or|named?|behind|under)"
+    r"\s+(?:the\s+)?$",
+    re.IGNORECASE,
+)
+# Words that make "… Adam Smith" another party than Adam Smith: his lawyer, a person near him.
+OTHERS = re.compile(r"\b(?:of|for|to|by|in|at|on|from|near|with|about|and|or|nor)\b")
+OPENING = re.compile(rf"(?:(?:{'|'.join(sorted(SENTENCE_OPENERS))})\s+)+", re.IGNORECASE)
+INVERTED = re.compile(rf"\s+(?P<who>{_NAME})(?<!\.)")
+SAYING = frozenset({"said", "says"})  # always reports, even where the words do not tell who speaks
 THAT_CLAUSE = re.compile(r"(?:\s+[\w’'-]+){0,4}?\s+that\b")
 MAX_SUBJECT = 300  # characters before a verb in which its subject is looked for
 NEARBY = 600  # characters before a sentence in which "he" can have been named
@@ -58,57 +76,101 @@ def attribute(text: str, span: Span) -> Attribution | None:
     person could be meant: no name is better than a wrong one.
     """
     sentence = text[span.start : span.end]
-    if match := ACCORDING.search(sentence):
-        return Attribution(_named(text, span, match["who"] or match["who2"]), "according to")
     plain = QUOTED.sub(lambda match: " " * len(match.group()), sentence)
+    if match := ACCORDING.search(plain):
+        return Attribution(_named(text, span, sentence[slice(*match.span("who"))]), "according to")
     for match in REPORTING.finditer(plain):
-        before, after = plain[: match.start()], plain[match.end() :]
-        if PASSIVE.search(before):
+        # Windows, or a text of many verbs would take time by the square of its length.
+        before = plain[max(0, match.start() - MAX_SUBJECT) : match.start()]
+        after = plain[match.end() : match.end() + MAX_SUBJECT]
+        if PASSIVE.search(before) or NEGATED.search(before):
             continue
         if pronoun := SPEAKING_PRONOUN.search(before):
             person = pronoun["who"].casefold() in {"he", "she"}
             return Attribution(last_person(text, span) if person else None, match["verb"])
-        if who := _subject(before) or _inverted(before, after):
+        if who := _inverted(before, after, match["verb"]) or _subject(before):
             return Attribution(_named(text, span, who), match["verb"])
-        if THAT_CLAUSE.match(after):
+        if THAT_CLAUSE.match(after) or match["verb"] in SAYING:
             return Attribution(None, match["verb"])
     return None
 
 
 def _subject(before: str) -> str | None:
     """Return the speaker named before a reporting verb, None if the words there name none."""
-    before = before[-MAX_SUBJECT:].rstrip()
-    if before.endswith(","):  # "Ilya Ponomarev, an exiled politician who …, said"
-        return _subject(before[:-1].rpartition(",")[0]) if before.count(",") > 1 else None
+    before = before.rstrip()
+    if before.endswith(","):
+        return _before_apposition(before)
     for pattern in (NAME_AT_END, GROUP_AT_END):
         match = pattern.search(before)
         if match and match["who"].casefold() not in SENTENCE_OPENERS:
-            relative = re.search(r"\b(?:who|which)\b(?!.*,)", before[: match.start()])
-            return None if relative else match["who"]
+            opening = OPENING.match(match["who"])  # "On Telegram Jane Roe wrote"
+            lead = before[: match.start()] + (opening.group() if opening else "")
+            relative = re.search(r"\b(?:who|which)\b(?!.*,)", lead)
+            possessive = match["who"].endswith(POSSESSIVE)  # "Jane Roe's claims"
+            return None if relative or possessive or COMPLEMENT.search(lead) else match["who"]
     clause = re.split(r"[,;—–]\s", before)[-1]
     match = NAME_AT_START.match(clause)  # "Andriy Yusov of Ukraine's military intelligence said"
-    return match["who"] if match else None
+    return match["who"] if match and people(match["who"]) else None
 
 
-def _inverted(before: str, after: str) -> str | None:
-    """Return the speaker of `"…", said Jane Roe`: the quote is blanked, nothing else is before."""
-    match = re.match(r"\s+(?P<who>[^\W\d_a-z][\w’'.-]*(?:\s+[^\W\d_a-z][\w’'.-]*)*)", after)
-    return match["who"] if match and not before.strip(" ,") else None
+def _before_apposition(before: str) -> str | None:
+    """Return the speaker of "Jane Roe, the mayor, said" and of "the mayor, Jane Roe, said"."""
+    head, comma, apposition = before[:-1].rpartition(",")
+    if not comma:
+        return None
+    if [apposition.strip()] == people(apposition):
+        # With a further name or clause, "in Norvik, who has met Carl, Jane Roe, said", who knows?
+        unclear = people(head) or re.search(r"\b(?:who|which|and)\b", head)
+        return None if unclear else apposition.strip()
+    return _subject(head)
+
+
+def _inverted(before: str, after: str, verb: str) -> str | None:
+    """Return the speaker of `"…", said Jane Roe`, and of `The dam broke, said Jane Roe`.
+
+    Where no quotation mark tells, nothing but punctuation may follow the name: "Jane Roe, the
+    mayor, said Adam Smith had left" is the other way round.
+    """
+    match = INVERTED.match(after)
+    if match is None or match["who"].endswith(POSSESSIVE):
+        return None
+    if not before.strip(" ,"):
+        return match["who"]
+    ended = re.match(r"\s*(?:[,.;:!?]|$)", after[match.end() :])
+    return match["who"] if ended and verb in SAYING and before.rstrip().endswith(",") else None
 
 
 def _named(text: str, span: Span, who: str) -> str:
     """Return the speaker's full name where the article gives it, else the words themselves."""
-    words = who.split()
-    while len(words) > 1 and words[0].casefold() in SENTENCE_OPENERS:  # "Saturday Roscosmos"
+    words = re.split(r"\s+(?:who|whose|which|that)\b", who)[0].split()
+    # "Saturday Roscosmos", "The Kremlin"; but "the group" stays as it is.
+    while len(words) > 1 and words[0].casefold() in SENTENCE_OPENERS and words[1][0].isupper():
         words = words[1:]
     who = " ".join(words)
-    if persons := people(who):
-        return persons[-1]
-    for mention in mentions(text, span):
-        if text[mention.span.start : mention.span.end] in who:
-            return mention.full_name
-    names = [name for _, name in full_names(text[: span.end]) if name.endswith(who)]
-    return names[-1] if names else who
+    persons = people(who)
+    if len(persons) == 1 and _is_all_of(persons[0], who):
+        return persons[0]
+    explained = [
+        (text[slice(*mention.span)].removesuffix("'s").removesuffix("’s"), mention.full_name)
+        for mention in mentions(text, span)
+    ]
+    explained += _endings(who, text[: span.start])
+    for short, full_name in explained:
+        if _is_all_of(short.removeprefix("the ").removeprefix("The "), who):
+            return " ".join(full_name.split())
+    return who
+
+
+def _is_all_of(name: str, who: str) -> bool:
+    """Return whether `who` is the name, or it with an office: not "the lawyer of" that name."""
+    lead = who.removesuffix(name)
+    return who.endswith(name) and not re.search(r"\w$", lead) and not OTHERS.search(lead)
+
+
+def _endings(who: str, text: str) -> list[tuple[str, str]]:
+    """Return the name in the text before that ends with these words, if there is only one."""
+    fitting = {name for _, name in full_names(text) if name.endswith(f" {who}")}
+    return [(who, fitting.pop())] if len(fitting) == 1 else []
 
 
 def last_person(text: str, span: Span) -> str | None:

@@ -122,8 +122,8 @@ def holds(answers: Sequence[tuple[str, str]], source: str, sentence: str) -> boo
 def _gold(row: dict[str, object]) -> GoldQuestion:
     history = row["history"]
     also = row["also"]
-    assert isinstance(history, list)
-    assert isinstance(also, list)
+    if not isinstance(history, list) or not isinstance(also, list):
+        raise TypeError("history and also must be lists")
     pairs = [(item["article"], item["answer"]) for item in (row, *also) if item["answer"]]
     return GoldQuestion(
         id=str(row["id"]),

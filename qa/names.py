@@ -7,16 +7,23 @@ square brackets beside the mention, as editors do; quotes and citations never co
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from index.types import Span
 
-_CAPITALISED = r"[^\W\d_a-z][\w’'-]*(?<!['’]s)"
+# A word up to its possessive "'s". Nothing here backtracks far, or a long run of capitals in an
+# article would take time by the square of its length.
+_CAPITALISED = r"[^\W\d_a-z](?:[\w-]|['’](?!s\b)(?=\w)){0,40}+"
+_GAP = r"(?:[^\S\n]++|\n)"  # a line may end inside a name, a paragraph may not
 # "Freedom of Russia Legion", "Russian Volunteer Corps", "Ilya Ponomarev"
-FULL_NAME = re.compile(rf"{_CAPITALISED}(?:\s+(?:(?:of the|of|de|von|van|al)\s+)?{_CAPITALISED})+")
+FULL_NAME = re.compile(
+    rf"\b{_CAPITALISED}(?:{_GAP}(?:(?:of the|of|de|von|van|al){_GAP})?{_CAPITALISED}){{1,9}}"
+)
 ACRONYM = re.compile(r"\b[A-Z][A-Z.]{1,6}[A-Z]\b")
-DEFINED = re.compile(rf"({FULL_NAME.pattern})\s+\(([A-Z][A-Za-z.]{{1,7}})\)")
+DEFINED = re.compile(rf"({FULL_NAME.pattern}){_GAP}\(([A-Z][A-Za-z.]{{1,7}})\)")
+POSSESSIVE = ("'s", "’s")
 DEFINITE = re.compile(r"\b[Tt]he ([A-Za-z]{3,})\b(?! of\b)")
 SINGLE = re.compile(rf"\b{_CAPITALISED}")
 SENTENCE_OPENERS = frozenset(
@@ -39,7 +46,7 @@ IMPERSONAL = re.compile(
     r"\b(of|and|the|Legion|Corps|Duma|Ministry|Region|Council|Bank|Agency|Army|Service|Forces?|Guard"
     r"|Office|State|Party|Court|River|Peninsula|Sea|Square|Centre|Center|University|Group|Company"
     r"|Russian|Ukrainian|American|Soviet|British|Chinese|Press|Times|Post|Street|Airport|Strait|Bridge|Oblast|Krai|District|City|North|South|East|West"
-    r"|New|United|European|Union|Nations|Republic|Telegram|Monday|Tuesday|Wednesday|Thursday|Friday"
+    r"|Northern|Southern|Eastern|Western|Central|Great|Upper|Lower|New|United|European|Union|Nations|Republic|Telegram|Monday|Tuesday|Wednesday|Thursday|Friday"
     r"|Saturday|Sunday|January|February|March|April|May|June|July|August|September|October"
     r"|November|December|Suisse|Research|Organisation|Organization|Authority|Committee|House)\b"
 )
@@ -91,51 +98,69 @@ def mentions(text: str, span: Span) -> list[Mention]:
     sentence = text[span.start : span.end]
     before = [(start, name) for start, name in full_names(text[: span.end])]
     inside = [Span(start, start + len(name)) for start, name in before if start >= span.start]
+    known = _by_last_word(before)
     acronyms = _acronyms(text[: span.end], [name for _, name in before])
     found: dict[str, Mention] = {}
 
     def add(start: int, end: int, full_name: str | None) -> None:
+        if not full_name or full_name in sentence:
+            return
+        if sentence[end : end + 2] in POSSESSIVE:  # "Ponomarev's [Ilya Ponomarev] vote"
+            end += 2
         spot = Span(span.start + start, span.start + end)
         covered = any(item.start <= spot.start and spot.end <= item.end for item in inside)
-        if full_name and not covered and full_name not in sentence:
+        if not covered:
             found.setdefault(full_name, Mention(spot, full_name))
 
     for match in ACRONYM.finditer(sentence):
         add(*match.span(), acronyms.get(match.group().replace(".", "")))
     for match in DEFINITE.finditer(sentence):
-        add(*match.span(), _ending_in(match[1], before, span.start + match.start()))
+        add(*match.span(), _ending_in(match[1], known, span.start + match.start()))
     for match in SINGLE.finditer(sentence):
-        add(*match.span(), _person(match.group(), before, span.start + match.start()))
+        add(*match.span(), _person(match.group(), known, span.start + match.start()))
     return sorted(found.values(), key=lambda item: item.span)
 
 
 def _acronyms(text: str, names: list[str]) -> dict[str, str]:
-    known: dict[str, str] = {}
+    """Return acronym → name: as defined in the text, else by initials that only one name has."""
+    fitting: defaultdict[str, set[str]] = defaultdict(set)
     for name in names:
         initials = "".join(word[0] for word in name.split() if word[0].isupper())
         if len(initials) > 2:
-            known.setdefault(initials, name)
-    known |= {match[2].replace(".", ""): match[1] for match in DEFINED.finditer(text)}
+            fitting[initials].add(name)
+    known = {initials: found.pop() for initials, found in fitting.items() if len(found) == 1}
+    for match in DEFINED.finditer(text):
+        acronym = match[2].replace(".", "")
+        for _, name in full_names(match[1]):
+            if _abbreviates(acronym, name):
+                known[acronym] = name
     return known
 
 
-def _ending_in(noun: str, names: list[tuple[int, str]], position: int) -> str | None:
-    """Return the last name before `position` whose last word is `noun`, if they are all one."""
-    fitting = {name for start, name in names if start < position and _last(name) == noun.casefold()}
-    return fitting.pop() if len(fitting) == 1 else None
+def _abbreviates(acronym: str, name: str) -> bool:
+    """Return whether the name has these letters in this order: not so in "Jane Roe (CNN)"."""
+    letters = iter(name.casefold())
+    return all(letter in letters for letter in acronym.casefold())
 
 
-def _person(surname: str, names: list[tuple[int, str]], position: int) -> str | None:
+def _by_last_word(names: list[tuple[int, str]]) -> dict[str, dict[str, int]]:
+    """Return last word → the names that end with it, each with where it is first written."""
+    known: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for start, name in names:
+        known[name.split()[-1].casefold()].setdefault(name, start)
+    return known
+
+
+def _ending_in(noun: str, known: dict[str, dict[str, int]], position: int) -> str | None:
+    """Return the one name before `position` whose last word is `noun`; None if there are more."""
+    names = known.get(noun.casefold(), {})
+    fitting = [name for name, start in names.items() if start < position]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _person(surname: str, known: dict[str, dict[str, int]], position: int) -> str | None:
     if surname.casefold() in SENTENCE_OPENERS | ROLES or len(surname) < 3:
         return None
-    surname = surname.removesuffix("'s").removesuffix("’s")
-    fitting = {
-        name
-        for start, name in names
-        if start < position and _last(name) == surname.casefold() and not IMPERSONAL.search(name)
-    }
-    return fitting.pop() if len(fitting) == 1 else None
-
-
-def _last(name: str) -> str:
-    return name.split()[-1].casefold()
+    names = known.get(surname.casefold(), {})
+    people_only = {name: start for name, start in names.items() if not IMPERSONAL.search(name)}
+    return _ending_in(surname, {surname.casefold(): people_only}, position)

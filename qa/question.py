@@ -36,6 +36,13 @@ KINDS: tuple[tuple[AnswerKind, re.Pattern[str]], ...] = (
 ASKING = frozenset(
     "many much old far long kind name called tell say said says according date day year".split()
 )
+# "Who claimed…", "What did Gladkov say…", "according to the ministry": a speaker is asked for or
+# named, and the verb itself is no topic.
+SPEECH = re.compile(
+    r"\b(say|says|said|saying|tell|tells|told|claim(?:s|ed|ing)?|announce[ds]?|state[ds]?|den(?:y|ies|ied)"
+    r"|declare[ds]?|warn(?:s|ed)?|alleged?|accuse[ds]?|insist(?:s|ed)?|confirm(?:s|ed)?|report(?:s|ed)?"
+    r"|according to|blame[ds]?|admit(?:s|ted)?|call(?:s|ed)?|describe[ds]?|explain(?:s|ed)?)\b"
+)
 SUFFIXES = ("ational", "ations", "ation", "ings", "ing", "edly", "ed", "ies", "es", "s", "ly", "e")
 SHORTEST_STEM = 3  # letters that a suffix must leave
 
@@ -53,6 +60,7 @@ class Question:
     names: frozenset[str]  # stems of capitalised words that do not begin the sentence
     numbers: frozenset[str]
     dates: tuple[date, ...]  # explicit dates; a missing year is the caller's to fill
+    about_speech: bool  # it asks who said something, or what somebody said
 
 
 def analyse(text: str) -> Question:
@@ -60,7 +68,10 @@ def analyse(text: str) -> Question:
     lowered = text.casefold()
     kind = _kind(lowered)
     tokens = dict.fromkeys(TOKEN.findall(lowered))
+    about_speech = bool(SPEECH.search(lowered))
     telling = [word for word in tokens if word not in STOP_WORDS and word not in ASKING]
+    if about_speech:
+        telling = [word for word in telling if not SPEECH.fullmatch(word)] or telling
     names = {stem(match.group().casefold()) for match in NAME.finditer(text) if match.start() > 0}
     return Question(
         text=text,
@@ -69,6 +80,7 @@ def analyse(text: str) -> Question:
         names=frozenset(names & {stem(word) for word in telling}),
         numbers=frozenset(NUMBER.findall(text)),
         dates=tuple(dates_in(text)),
+        about_speech=about_speech,
     )
 
 

@@ -8,7 +8,7 @@ from qa.question import stems
 from qa.reader import Evidence
 
 MAX_QUOTES = 3
-NEAR_BEST = 0.6  # share of the best confidence that a further quote needs
+NEAR_BEST = 0.5  # share of the best quote's odds, p / (1 - p), that a further one needs
 SAME_WORDS = 0.7  # share of common words from which two sentences say the same thing
 
 
@@ -20,13 +20,17 @@ def select(evidence: Sequence[Evidence], threshold: float) -> list[Evidence]:
     if not evidence or evidence[0].confidence < threshold:
         return []
     chosen: list[Evidence] = []
-    floor = max(threshold, NEAR_BEST * evidence[0].confidence)
+    floor = NEAR_BEST * _odds(evidence[0])
     for item in evidence:
-        if item.confidence < floor or len(chosen) == MAX_QUOTES:
+        if _odds(item) < floor or len(chosen) == MAX_QUOTES:
             break
         if not any(_repeats(item, other) for other in chosen):
             chosen.append(item)
     return chosen
+
+
+def _odds(item: Evidence) -> float:
+    return item.confidence / max(1e-9, 1.0 - item.confidence)
 
 
 def _repeats(item: Evidence, other: Evidence) -> bool:

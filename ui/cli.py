@@ -128,16 +128,16 @@ def chat(
     if paths:
         _build(paths, config)
 
-    def engine() -> Answerer:
-        return _answerer(config, dense="chroma")
-
+    from index.generation import open_current
+    from qa.examples import example_questions
     from ui.server import serve
 
+    open_current(config.index_dir)  # no index: say so before anything slow
     serve(
-        engine,
+        lambda: _answerer(config, dense="chroma"),
         host=config.host,
         port=config.port,
-        examples=example,
+        examples=lambda answerer: example or example_questions(answerer),
         open_browser=browser,
         on_ready=lambda address: typer.echo(f"The chat is open at {address} (Ctrl-C stops it)."),
     )

@@ -154,7 +154,7 @@ def _found(turn: int, answer: Answer) -> str:
     ]
     return (
         f"{_understood(answer)}"
-        f'<p class="aq-text" dir="auto">{_with_marks(answer.text, link)}</p>{_claims(answer, link)}'
+        f'<p class="aq-text" dir="auto">{_with_marks(answer.text, link)}</p>'
         f'<p class="aq-meta">{escape(" · ".join(facts))}'
         '<button type="button" class="aq-copy">Copy with sources</button></p>'
     )
@@ -227,18 +227,6 @@ def _with_marks(text: str, link: Linker) -> str:
 
 def _plain_marks(text: str) -> str:
     return _with_marks(text, lambda number: f'<span class="aq-cite">&#91;{number}&#93;</span>')
-
-
-def _claims(answer: Answer, link: Linker) -> str:
-    """Return whose word, rather than an established fact, the answer rests on; "" if nobody's."""
-    speakers: dict[str, list[int]] = {}
-    for citation in answer.citations:
-        if citation.is_claim:
-            speakers.setdefault(citation.speaker or "somebody", []).append(citation.number)
-    if not speakers:
-        return ""
-    named = ", ".join(f"{escape(who)} {''.join(map(link, at))}" for who, at in speakers.items())
-    return f'<p class="aq-note">Claimed by {named}: reported, not established.</p>'
 
 
 def sources(exchanges: Sequence[Exchange]) -> str:

@@ -17,7 +17,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from index.errors import ServerError
 from ui.article import ARTICLE_PATH, article_page, parse_marks
@@ -28,28 +28,30 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI, Request, Response
 
+E = TypeVar("E", bound=Engine)
+
 ASSETS = Path(__file__).parent / "assets"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 STOP_WITHIN_S = 2  # then requests still running are dropped
 
 
 def serve(
-    engine: Engine | Callable[[], Engine],
+    open_engine: Callable[[], E],
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
-    examples: Sequence[str] | None = None,
+    examples: Callable[[E], Sequence[str]] = lambda engine: (),
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the chat until Ctrl-C or SIGTERM.
 
     Args:
-        engine: What answers, or a function that opens it; that is called once the port is ours, so
-            that a port in use is noticed before anything slow happens.
+        open_engine: Opens what answers; called once the port is ours, so that a port in use is
+            noticed before anything slow happens.
         host: A loopback address or name.
         port: 0 takes a free one.
-        examples: Questions offered while the chat is empty.
+        examples: Returns the questions offered while the chat is empty.
         open_browser: Whether to open the page in the user's browser.
         on_ready: Called with the page's address once it can be opened.
 
@@ -57,8 +59,8 @@ def serve(
         ServerError: If the host is not loopback or the port cannot be had.
     """
     with listen(host, port) as listener:
-        opened = engine() if callable(engine) else engine
-        app = asyncio.run(create_app(opened, host=host, examples=examples or ()))
+        engine = open_engine()
+        app = asyncio.run(create_app(engine, host=host, examples=examples(engine)))
         address = page_address(host, listener.getsockname()[1])
 
         def ready() -> None:

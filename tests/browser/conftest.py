@@ -88,7 +88,7 @@ class Patient:
 serve(
     lambda: Patient(Answerer.open({index!r})),
     port=0,
-    examples=["Who steered the ferry?", "Who signed the contract for the bridge?"],
+    examples=lambda _: ["Who steered the ferry?", "Who signed the contract for the bridge?"],
     on_ready=lambda address: print(address, flush=True),
 )
 """

@@ -1,0 +1,48 @@
+"""The tables of a record: what SQLite is told when one is created."""
+
+from __future__ import annotations
+
+FORMAT = 1  # bump when the schema changes: an index of another format is not opened
+
+SCHEMA = """
+CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE root (path TEXT PRIMARY KEY, label TEXT NOT NULL UNIQUE) WITHOUT ROWID;
+CREATE TABLE source (
+    name TEXT PRIMARY KEY,
+    root TEXT NOT NULL,
+    digest BLOB NOT NULL,     -- sha256 of its bytes: unchanged sources are not parsed again
+    problems TEXT NOT NULL    -- JSON list of sentences
+) WITHOUT ROWID;
+CREATE TABLE article (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    source_name TEXT NOT NULL REFERENCES source (name),
+    version TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
+    captions TEXT NOT NULL,   -- JSON [[start, end], ...]
+    url TEXT, outlet TEXT, byline TEXT, section TEXT,
+    tags TEXT NOT NULL,       -- JSON list
+    published TEXT, retrieved TEXT, source TEXT NOT NULL, language TEXT
+);
+CREATE INDEX article_of_source ON article (source_name);
+CREATE TABLE passage (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused: it is the id in Chroma
+    article INTEGER NOT NULL REFERENCES article (number),
+    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    n_tokens INTEGER NOT NULL, kind TEXT NOT NULL,
+    embedded BLOB NOT NULL    -- digest of the embedded text: key of its vector
+);
+CREATE INDEX passage_of_article ON passage (article);
+CREATE INDEX passage_of_vector ON passage (embedded);
+CREATE TABLE vector (embedded BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+-- The word index reads its text through a view: passages are stored once, inside their article.
+CREATE VIEW passage_text AS
+    SELECT passage.number AS number, title,
+        substr(text, start + 1, passage.end - start) AS body,
+        coalesce(outlet, '') || ' ' || coalesce(byline, '') || ' ' || coalesce(section, '')
+            || ' ' || tags AS about
+    FROM passage JOIN article ON article.number = passage.article;
+CREATE VIRTUAL TABLE word_index USING fts5 (
+    title, body, about, content = 'passage_text', content_rowid = 'number',
+    tokenize = "porter unicode61 remove_diacritics 2"
+);
+"""
