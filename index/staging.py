@@ -130,15 +130,15 @@ class Staging:
         index = self._copied_vectors(path, held, wanted)
         if index is None:
             held, index = set(), ChromaVectors.create(path)
-        index.delete(held - wanted)
-        missing = sorted(wanted - held)
-        done = 0
-        for batch in _batches(missing, 1000):
-            numbers, vectors = self.record.vectors(batch)
-            index.add(numbers.tolist(), vectors)
-            done += len(batch)
-            on_count(done, len(missing))
-        index.close()
+        with closing(index):
+            index.delete(held - wanted)
+            missing = sorted(wanted - held)
+            done = 0
+            for batch in _batches(missing, 1000):
+                numbers, vectors = self.record.vectors(batch)
+                index.add(numbers.tolist(), vectors)
+                done += len(batch)
+                on_count(done, len(missing))
         finalise(path)
 
     def publish(self) -> Generation:

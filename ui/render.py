@@ -341,7 +341,8 @@ def answer_as_text(answer: Answer, width: int = 80) -> str:
     Lines are at most `width` columns, longer words and addresses excepted. Control characters, and
     with them every terminal escape sequence, are left out.
     """
-    blocks = [_filled(answer.text or REASONS.get(answer.reason or "no_evidence", ""), width)]
+    text = answer.text or REASONS.get(answer.reason or "no_evidence", "")
+    blocks = ["\n".join(_filled(line, width) for line in text.split("\n"))]
     if answer.found:
         blocks += [_source_as_text(citation, width) for citation in answer.citations]
     elif answer.related:

@@ -24,7 +24,7 @@ SPOKEN = [
     ("Jane Roe and Adam Smith said the dam was old.", "Jane Roe and Adam Smith"),
     ("Kyiv on Monday denied any role.", "Kyiv"),
     ("On Saturday Roscosmos said the probe was lost.", "Roscosmos"),
-    ("The defence ministry later said six drones had been shot down.", "defence ministry"),
+    ("The defence ministry later said six drones had been shot down.", "The defence ministry"),
     ("The Norvik Front claimed control of the village.", "Norvik Front"),
     ("Jane Roe of the Norvik council said he was innocent.", "Jane Roe"),
     # Appositions.
@@ -47,10 +47,13 @@ SPOKEN = [
     ("According to Mr. Roe, the dam failed.", "Mr. Roe"),
     ("The dam failed, according to the U.S. military.", "U.S. military"),
     ("It is safe, according to Adam Smith's lawyer.", "Adam Smith's lawyer"),
-    ("It is safe, according to a neighbour who knew Adam Smith.", "neighbour"),
+    ("It is safe, according to a neighbour who knew Adam Smith.", "a neighbour"),
     # Full names from before.
     ("Jane Roe saw the dam. | Roe said it had failed.", "Jane Roe"),
-    ("The Freedom of Norvik Legion came. | The legion said it had won.", "Freedom of Norvik Legion"),
+    (
+        "The Freedom of Norvik Legion came. | The legion said it had won.",
+        "Freedom of Norvik Legion",
+    ),
     ("The Norvik Volunteer Corps (NVC) came. | NVC said it had won.", "Norvik Volunteer Corps"),
     ("Adam Smith met John Smith. | Smith said it was safe.", "Smith"),
     ("Jane Monroe came. | Roe said it was safe.", "Roe"),

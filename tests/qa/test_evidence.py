@@ -14,6 +14,7 @@ from index.types import RankedPassage, Span
 from qa.evidence import (
     FEATURES,
     MAX_SENTENCES,
+    RIVAL,
     THRESHOLD,
     TRUST,
     WEIGHTS,
@@ -109,9 +110,7 @@ def test_features_have_one_row_per_candidate_and_one_column_per_name(whole):
     assert np.isfinite(table).all()
     column = dict(zip(FEATURES, table.T, strict=True))
     assert column["below_best"].max() == 0
-    assert list(column["is_lead"]) == [
-        float(item.span.start == 0) for item in candidates
-    ]
+    assert list(column["is_lead"]) == [float(item.span.start == 0) for item in candidates]
     for name in FEATURES:
         if name.startswith(("has_", "is_", "date_", "speaker_", "lacks_")):
             assert set(column[name]) <= {0.0, 1.0}, name
@@ -121,8 +120,10 @@ def test_features_have_one_row_per_candidate_and_one_column_per_name(whole):
     assert (column["context_overlap"] <= column["passage_overlap"]).all()
 
 
-def test_lead_is_the_distance_to_the_best_of_the_others():
-    assert list(lead(np.array([1.0, 3.0, 2.0]))) == [-2.0, 1.0, -1.0]
+def test_lead_is_the_distance_to_the_first_rival():
+    scores = np.arange(RIVAL + 3.0)
+    assert lead(scores).max() == RIVAL
+    assert list(np.diff(lead(scores))) == [1.0] * (RIVAL + 2)
     assert list(lead(np.array([4.0]))) == [0.0]
     assert list(lead(np.array([2.0, 2.0]))) == [0.0, 0.0]
 
@@ -133,7 +134,15 @@ def test_no_evidence_without_words_or_passages(question, passages, whole):
 
 
 PIECES = st.sampled_from(
-    ["The dam at Norvik failed. ", "He was there all day. ", "No. ", "\n\n", "é́ 👩‍🚒 ", "“It ", "”. "]
+    [
+        "The dam at Norvik failed. ",
+        "He was there all day. ",
+        "No. ",
+        "\n\n",
+        "é́ 👩‍🚒 ",
+        "“It ",
+        "”. ",
+    ]
 )
 STORIES = st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=80)
 
