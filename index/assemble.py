@@ -84,7 +84,7 @@ class _Assembly:
 
     def close(self) -> None:
         """Let go of the files."""
-        for record in (self.before, self.staging and self.staging.record):
+        for record in (self.before, self.staging.record if self.staging else None):
             if record is not None:
                 record.close()
 

@@ -6,6 +6,7 @@ finalised, a directory is only read; it is rebuilt from the record, never repair
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -26,6 +27,9 @@ DATABASE = "chroma.sqlite3"
 BATCH = 1000  # rows a call: Chroma refuses more than 5461, and larger ones are no faster
 SYNC_THRESHOLD = 1000  # rows between rewrites of the HNSW files; larger is slower (measured)
 MAX_NEIGHBOURS = 100  # ef_search's default: beyond it HNSW has nothing to rank
+
+# Chroma shares one connection among the clients of a folder, and starts and stops it unguarded.
+_CONNECTING = threading.Lock()
 
 Neighbours = list[tuple[int, float]]  # (passage number, cosine similarity), best first
 
@@ -66,7 +70,7 @@ class ChromaVectors:
                 # None: otherwise Chroma would rebuild, and perhaps download, an embedding function.
                 collection = client.get_collection(COLLECTION, embedding_function=None)
             except BaseException:
-                client.close()
+                _disconnect(client)
                 raise
         return cls(path, client, collection)
 
@@ -109,7 +113,7 @@ class ChromaVectors:
 
     def close(self) -> None:
         """Let go of the files."""
-        self._client.close()
+        _disconnect(self._client)
 
 
 def is_searchable(vector: npt.NDArray[np.float32]) -> bool:
@@ -135,10 +139,23 @@ def finalise(path: Path) -> None:
 
 def _connect(path: Path) -> Client:
     import chromadb  # here, not above: 0.9 s of CPU, and exact search does without it
+    from chromadb.api.shared_system_client import SharedSystemClient as Shared
     from chromadb.config import Settings
 
     settings = Settings(anonymized_telemetry=False)
-    return cast("Client", chromadb.PersistentClient(str(path), settings=settings))
+    with _CONNECTING:
+        try:
+            return cast("Client", chromadb.PersistentClient(str(path), settings=settings))
+        except BaseException:
+            # Chroma keeps what failed to start, and every later opening would trip over it.
+            if str(path) not in Shared._identifier_to_refcount:
+                Shared._identifier_to_system.pop(str(path), None)
+            raise
+
+
+def _disconnect(client: Client) -> None:
+    with _CONNECTING:
+        client.close()
 
 
 @contextmanager

@@ -39,6 +39,7 @@ FUTURE = re.compile(
     r"\b(will|would|shall|next|coming|plans?|planned|due|expected|scheduled|to be)\b", re.IGNORECASE
 )
 DAYS_IN_WEEK = 7
+NO_YEAR = 4  # stands for an unknown year: a leap year, for 29 February, and no article's
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class ResolvedDate:
 def dates_in(text: str, default_year: int | None = None) -> list[date]:
     """Return the explicit dates of a text, in order.
 
-    A date without a year gets `default_year`, or year 1 if there is none: compare it by month and
+    A date without a year gets `default_year`, or `NO_YEAR` if there is none: compare it by month and
     day then.
     """
     return [found.day for found in explicit_dates(text, default_year)]
@@ -67,7 +68,7 @@ def explicit_dates(text: str, default_year: int | None = None) -> Iterator[Resol
                 day = date.fromisoformat(match["iso"])
             else:
                 month = MONTHS[(match["month"] or match["month2"]).casefold()]
-                year = int(match["year"] or default_year or 1)
+                year = int(match["year"] or default_year or NO_YEAR)
                 day = date(year, month, int(match["day"] or match["day2"]))
         except ValueError:  # 31 June, or a number that only looked like a date
             continue
@@ -90,8 +91,8 @@ def weekdays_before(sentence: str, published: date) -> Iterator[ResolvedDate]:
 
 
 def same_day(asked: date, found: date) -> bool:
-    """Return whether a date of a question means `found`; year 1 stands for "no year given"."""
-    if asked.year == 1:
+    """Return whether a date of a question means `found`; `NO_YEAR` stands for "no year given"."""
+    if asked.year == NO_YEAR:
         return (asked.month, asked.day) == (found.month, found.day)
     return asked == found
 

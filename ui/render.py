@@ -149,7 +149,7 @@ def _found(turn: int, answer: Answer) -> str:
     link = _linker(turn, cited)
     facts = [
         f"Confidence {answer.confidence:.0%}",
-        count(len(answer.citations), "source"),
+        count(len(answer.citations), "quote"),
         f"generation {answer.generation}",
     ]
     return (

@@ -133,5 +133,10 @@ def test_a_database_that_is_none(tmp_path, damage):
             "text": b"hello " * 5000,
         }[damage]
     )
-    with pytest.raises(IndexDamagedError, match="Chroma cannot read"):
-        ChromaVectors.open(path)
+    # regression: the second time, Chroma handed out the connection that had failed to start
+    for _ in range(2):
+        with pytest.raises(IndexDamagedError, match="Chroma cannot read"):
+            ChromaVectors.open(path)
+    file.write_bytes(data)
+    with closing(ChromaVectors.open(path)) as index:
+        assert index.numbers() == {1, 2, 3}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qa.dates import WEEKDAYS, dates_in, explicit_dates, long_date, same_day, weekdays_before
 
 MONDAY = date(2023, 5, 22)
-NO_YEAR = date(1, 5, 22)
+NO_YEAR = date(4, 5, 22)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,7 @@ def test_a_missing_year_is_filled_or_left_open():
     assert dates_in("on 22 May", 2023) == [MONDAY]
     assert dates_in("on 22 May") == [NO_YEAR]
     assert same_day(NO_YEAR, MONDAY)
+    assert dates_in("on 29 February") == [date(4, 2, 29)]
     assert not same_day(date(2022, 5, 22), MONDAY)
 
 
