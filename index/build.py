@@ -41,7 +41,8 @@ def build_index(
 
     Unchanged files and articles cost nothing, changed ones are replaced, and those no longer found
     under the given paths disappear. Paths indexed earlier stay in the index. The index in service
-    answers questions until the new one is complete; a stopped build goes on where it was.
+    answers questions until the new one is complete. What a stopped build has embedded is kept for
+    the next one.
 
     Args:
         sources: Files and folders; or articles, or llama-index Documents, as values. Values form
@@ -101,6 +102,8 @@ def _sorted_out(sources: Any) -> tuple[list[Path], Iterator[Article] | None]:  #
         path = Path(item)
         if not path.exists():
             raise SourceError(f"There is no file or folder {path}. Check the spelling.")
+        if str(path.resolve()) != os.fsencode(path.resolve()).decode("utf-8", "replace"):
+            raise SourceError(f"The path {path!a} is not valid text. Rename it, then index it.")
         paths.append(path)
     return paths, None
 
@@ -119,7 +122,8 @@ def _worker(errors: IO[str]) -> subprocess.Popen[str]:
     path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         # -P: a folder or file called "index" where the user stands must not be taken for ours.
-        [sys.executable, "-P", "-m", "index.worker"],
+        # -W: with PYTHONWARNINGS=error, a deprecated call inside Chroma would end the build.
+        [sys.executable, "-P", "-W", "ignore", "-m", "index.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

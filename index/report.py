@@ -45,7 +45,7 @@ class BuildReport:
     embedded: int = 0  # passages whose vector had to be computed
     problems: tuple[Problem, ...] = ()
     changed: bool = False  # a new generation was published, if only for a date or a problem
-    resumed: bool = False  # went on from a build that had been stopped
+    resumed: bool = False  # used the vectors of a build that had been stopped
     timings_s: Mapping[str, float] = field(default_factory=dict)  # phase -> seconds
 
     def to_dict(self) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def mentions(text: str, span: Span) -> list[Mention]:
     """
     sentence = text[span.start : span.end]
     before = [(start, name) for start, name in full_names(text[: span.end])]
-    inside = [Span(start, start + len(name)) for start, name in before if start >= span.start]
+    whole = [Span(start, start + len(name)) for start, name in before]
+    inside = [item for item in whole if item.end > span.start]
     known = _by_last_word(before)
     acronyms = _acronyms(text[: span.end], [name for _, name in before])
     found: dict[str, Mention] = {}

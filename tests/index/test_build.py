@@ -55,14 +55,9 @@ def assert_ended(pid):
 
 
 def children():
-    """Return the process ids of this process's children, zombies included."""
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(os.getpid())],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {int(line) for line in found.stdout.split()}
+    """Return the process ids of this process's children, zombies included; none but on Linux."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for task in tasks for pid in task.read_text().split()}
 
 
 def assert_answers(index_dir, embedder, number=0):
@@ -269,6 +264,14 @@ def test_a_path_that_is_not_there(index_dir, tmp_path, tiny):
     assert not index_dir.exists()
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse such names")
+def test_a_path_that_is_no_text(index_dir, tmp_path, tiny):
+    path = tmp_path / os.fsdecode(b"n\xffews")
+    path.mkdir()
+    with pytest.raises(SourceError, match="is not valid text"):
+        build_index(path, index_dir, embedder=tiny)
+
+
 def test_an_error_of_the_worker_is_the_same_error_here(index_dir, news, tiny, build_here):
     (news / "empty").mkdir()
     with pytest.raises(SourceError, match="No article could be read"):
@@ -323,7 +326,7 @@ def test_a_script_without_a_guard_in_a_folder_full_of_namesakes(tmp_path, index_
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=standing,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error::DeprecationWarning"},
         capture_output=True,
         text=True,
         check=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from index.types import Span
@@ -99,6 +99,7 @@ WORDS = "Jane Roe Roe's Smith The the legion Legion of NVC (NVC) Norvik he said 
 NEWS = st.lists(st.sampled_from(WORDS.split(" ")), max_size=40).map(" ".join)
 
 
+@example(text="Jane Jane Jane", cut=0.25)  # the span begins within the name
 @given(text=NEWS | st.text(max_size=100), cut=st.floats(0, 1))
 def test_a_mention_lies_in_the_sentence_and_its_name_stands_before(text, cut):
     span = Span(int(cut * len(text)), len(text))
