@@ -113,12 +113,16 @@ def spread(values: Sequence[float], digits: int) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the comparison; return 0."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("fp32", type=Path, help="float graph by training.export_embedder --fp32")
+    parser.add_argument(
+        "fp32", type=Path, nargs="?", help="float graph by training.export_embedder --fp32"
+    )
     parser.add_argument("--articles", type=Path, default=SEEDS, help="default: %(default)s")
     parser.add_argument("--passages", type=int, default=256, help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     args = parser.parse_args(argv)
     texts = read_passages(args.articles, args.passages)
+    if args.fp32 is None:
+        parser.exit(message="embedder: skipped, it needs the float graph; see --help\n")
     ours, theirs = OnnxEmbedder.bundled(), PaddedEmbedder(args.fp32)
     lengths = [min(ours.count_pieces(text), ours.max_tokens) for text in texts]
     cuts = statistics.quantiles(lengths, n=10, method="inclusive")

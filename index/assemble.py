@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.embed import Embedder
-from index.errors import IndexDamagedError, IndexLockedError, ParseError, SourceError
+from index.errors import ConfigError, IndexDamagedError, IndexLockedError, ParseError, SourceError
 from index.generation import RECORD, Generation
 from index.parsing.formats import FORMATS, parse_source
 from index.record import Record, Source
@@ -58,11 +58,18 @@ def assemble(
         on_progress: Called often; must be quick.
 
     Raises:
+        ConfigError: If the folder of the index cannot be made.
         IndexLockedError: If another process is building this index.
         SourceError: If there is not one readable article.
         BuildFailedError: If the new generation does not pass its check.
     """
-    job.index_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        job.index_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"The index cannot be kept at {job.index_dir} ({error.strerror}). "
+            "Choose another folder with --index DIR."
+        ) from error
     with _lock(job.index_dir), closing(_Assembly(job, embedder, on_progress)) as assembly:
         return assembly.run(given)
 
@@ -156,6 +163,8 @@ class _Assembly:
                     raise
                 # A folder that is away (an unmounted disk) is no reason to forget its articles.
                 self.unreadable.append(Problem(roots.known[root], str(error)))
+                if self.fresh and self.staging:
+                    self.staging.keep(root=root)
                 continue
             missing = {name for name, source in known.items() if source.root == root}
             for done, file in enumerate(files, 1):
@@ -183,6 +192,8 @@ class _Assembly:
             return Source(file.name, root, source_digest(read_source(file)), ())
         except SourceError as error:
             self.unreadable.append(Problem(file.name, str(error)))
+            if self.fresh and self.staging:
+                self.staging.keep(name=file.name)
             return None
 
     def _read_files(self, changed: Sequence[tuple[SourceFile, Source]]) -> None:

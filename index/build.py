@@ -187,6 +187,6 @@ def _stop(process: subprocess.Popen[str]) -> None:
 def _failure(returncode: int, errors: str) -> str:
     last = next((line for line in reversed(errors.splitlines()) if line.strip()), "no message")
     return (
-        f"The building process ended unexpectedly (code {returncode}): {last.strip()}. The old "
+        f"The building process ended unexpectedly (code {returncode}): {last.strip(' .')}. The old "
         "index, if there was one, stays in service. Run the command again to go on from here."
     )

@@ -19,20 +19,21 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import IndexDamagedError
-from index.schema import FORMAT, SCHEMA
+from index.schema import (
+    ARTICLE_COLUMNS,
+    FORMAT,
+    PASSAGE_COLUMNS,
+    SCHEMA,
+    article_from,
+    article_row,
+    passage_from,
+)
 from index.types import Article, Passage
 
 T = TypeVar("T")
 
 SQL_VARIABLES = 500  # ids per statement; SQLite's own limit can be as low as 999
 STORED_FLOAT = np.float16  # rounding moves a cosine by < 1e-4 (measured) and halves the file
-
-ARTICLE_COLUMNS = (
-    "id, version, title, text, captions, url, outlet, byline, section, tags, "
-    "published, retrieved, source, language"
-)
-JSON_COLUMNS = ("captions", "tags")
-PASSAGE_COLUMNS = "passage.number, article, ordinal, start, end, n_tokens, kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +236,7 @@ class Record:
     def _insert(
         self, source_name: str, article: Article, passages: Sequence[tuple[Passage, bytes]]
     ) -> None:
-        fields = article.to_dict()
-        for name in JSON_COLUMNS:
-            fields[name] = json.dumps(fields[name], ensure_ascii=False)
-        values = [fields[name] for name in ARTICLE_COLUMNS.split(", ")]
+        values = article_row(article)
         marks = ", ".join("?" * (len(values) + 1))
         statement = f"INSERT INTO article ({ARTICLE_COLUMNS}, source_name) VALUES ({marks})"
         number = self._db.execute(statement, (*values, source_name)).lastrowid
@@ -286,19 +284,19 @@ class Record:
     def article(self, article_id: str) -> Article | None:
         """Return the article with this id, or None."""
         query = f"SELECT {ARTICLE_COLUMNS} FROM article WHERE id = ?"
-        return next(map(_article, self._rows(query, (article_id,))), None)
+        return next(map(article_from, self._rows(query, (article_id,))), None)
 
     def articles_of(self, source_name: str) -> list[Article]:
         """Return the articles of one source, in its order."""
         query = f"SELECT {ARTICLE_COLUMNS} FROM article WHERE source_name = ? ORDER BY number"
-        return list(map(_article, self._rows(query, (source_name,))))
+        return list(map(article_from, self._rows(query, (source_name,))))
 
     def articles(self) -> Iterator[Article]:
         """Yield all articles, newest first, those of unknown date last."""
         query = (
             f"SELECT {ARTICLE_COLUMNS} FROM article ORDER BY published IS NULL, published DESC, id"
         )
-        return map(_article, self._rows(query))
+        return map(article_from, self._rows(query))
 
     def versions(self) -> dict[str, str]:
         """Return article id → version."""
@@ -319,12 +317,12 @@ class Record:
             query = (
                 f"SELECT number, {ARTICLE_COLUMNS} FROM article WHERE number IN ({_marks(batch)})"
             )
-            articles |= {row[0]: _article(row[1:]) for row in self._rows(query, batch)}
+            articles |= {row[0]: article_from(row[1:]) for row in self._rows(query, batch)}
         found = {}
         for number in numbers:
             if number in rows:
                 article = articles[rows[number][1]]
-                found[number] = (_passage(rows[number], article), article)
+                found[number] = (passage_from(rows[number], article), article)
         return found
 
     def passages_of(self, article_id: str) -> list[Passage]:
@@ -337,7 +335,7 @@ class Record:
             "WHERE id = ? ORDER BY ordinal",
             (article_id,),
         )
-        return [_passage(row, article) for row in rows]
+        return [passage_from(row, article) for row in rows]
 
     def vectors(
         self, numbers: Iterable[int] | None = None
@@ -400,27 +398,6 @@ def quoted(word: str) -> str:
     """
     word = word.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
     return '"' + word.replace('"', '""') + '"'
-
-
-def _article(row: Sequence[Any]) -> Article:
-    values = dict(zip(ARTICLE_COLUMNS.split(", "), row, strict=True))
-    for name in JSON_COLUMNS:
-        values[name] = json.loads(values[name])
-    return Article.from_dict(values)
-
-
-def _passage(row: Sequence[Any], article: Article) -> Passage:
-    _, _, ordinal, start, end, n_tokens, kind = row
-    return Passage(
-        article_id=article.id,
-        version=article.version,
-        ordinal=ordinal,
-        start=start,
-        end=end,
-        text=article.text[start:end],
-        n_tokens=n_tokens,
-        kind=kind,
-    )
 
 
 def _marks(batch: Sequence[object]) -> str:

@@ -1,6 +1,12 @@
-"""The tables of a record: what SQLite is told when one is created."""
+"""The tables of a record, and how articles and passages become rows of them and back."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from index.types import Article, Passage
 
 FORMAT = 1  # bump when the schema changes: an index of another format is not opened
 
@@ -46,3 +52,40 @@ CREATE VIRTUAL TABLE word_index USING fts5 (
     tokenize = "porter unicode61 remove_diacritics 2"
 );
 """
+ARTICLE_COLUMNS = (
+    "id, version, title, text, captions, url, outlet, byline, section, tags, "
+    "published, retrieved, source, language"
+)
+JSON_COLUMNS = ("captions", "tags")
+PASSAGE_COLUMNS = "passage.number, article, ordinal, start, end, n_tokens, kind"
+
+
+def article_row(article: Article) -> list[Any]:
+    """Return the values of `ARTICLE_COLUMNS` for an article."""
+    fields = article.to_dict()
+    for name in JSON_COLUMNS:
+        fields[name] = json.dumps(fields[name], ensure_ascii=False)
+    return [fields[name] for name in ARTICLE_COLUMNS.split(", ")]
+
+
+def article_from(row: Sequence[Any]) -> Article:
+    """Return the article in a row of `ARTICLE_COLUMNS`."""
+    values = dict(zip(ARTICLE_COLUMNS.split(", "), row, strict=True))
+    for name in JSON_COLUMNS:
+        values[name] = json.loads(values[name])
+    return Article.from_dict(values)
+
+
+def passage_from(row: Sequence[Any], article: Article) -> Passage:
+    """Return the passage in a row of `PASSAGE_COLUMNS`, cut from its article."""
+    _, _, ordinal, start, end, n_tokens, kind = row
+    return Passage(
+        article_id=article.id,
+        version=article.version,
+        ordinal=ordinal,
+        start=start,
+        end=end,
+        text=article.text[start:end],
+        n_tokens=n_tokens,
+        kind=kind,
+    )

@@ -107,6 +107,15 @@ class Staging:
             chunked.append((unique, [(item, _digest(unique, item)) for item in passages]))
         self.record.put_source(source, chunked)
 
+    def keep(self, *, root: str | None = None, name: str | None = None) -> None:
+        """Copy from the base the sources of a root, or one source: what cannot be read now."""
+        if self.base is None:
+            return
+        with closing(Record.open(self.base.record_path)) as base:
+            for source in base.sources(root).values():
+                if name in {None, source.name}:
+                    self.put(source, base.articles_of(source.name))
+
     def embed(self, on_count: OnCount) -> int:
         """Compute the vectors that are missing; return how many. Committed batch by batch."""
         missing = self.record.unembedded()
@@ -173,15 +182,10 @@ class Staging:
 
     def _carry_over(self) -> None:
         """Take over from the base what cannot be read again: its roots, and articles as values."""
-        if self.base is None:
-            return
-        base = Record.open(self.base.record_path)
-        try:
-            self.record.put_roots(base.roots())
-            for source in base.sources(GIVEN).values():
-                self.put(source, base.articles_of(source.name))
-        finally:
-            base.close()
+        if self.base is not None:
+            with closing(Record.open(self.base.record_path)) as base:
+                self.record.put_roots(base.roots())
+            self.keep(root=GIVEN)
 
     def _take_over(self, stopped: Path) -> None:
         try:

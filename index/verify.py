@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from index.errors import ArticleQAError
-from index.generation import CHROMA, RECORD, Generation
+from index.generation import CHROMA, RECORD, Generation, hash_files
 from index.record import Record
 from index.types import Article, Passage, text_version
 from index.vectors import ChromaVectors
@@ -29,11 +29,31 @@ def verify(generation: Generation) -> list[str]:
     if RECORD in altered:
         return problems
     try:
+        problems += verify_manifest(generation)
         problems += verify_record(generation.record_path)
         if not any(name.startswith(CHROMA) for name in altered):
             problems += verify_vectors(generation.record_path, generation.chroma_path)
     except ArticleQAError as error:
         problems.append(str(error))
+    return problems
+
+
+def verify_manifest(generation: Generation) -> list[str]:
+    """Return where the manifest and what it describes disagree: files, counts, dates, settings."""
+    manifest = generation.manifest
+    problems = [
+        f"{name} is not in the manifest"
+        for name in hash_files(generation.path)
+        if name not in manifest.files
+    ]
+    with closing(Record.open(generation.record_path)) as record:
+        dates = [day.isoformat() if day else None for day in record.date_range()]
+        if record.counts() != (manifest.n_articles, manifest.n_passages):
+            problems.append("the manifest counts other articles or passages than the record holds")
+        if dates != [manifest.first_published, manifest.last_published]:
+            problems.append("the manifest has other dates than the record")
+        if record.settings() != manifest.settings:
+            problems.append("the manifest names other models than the record")
     return problems
 
 

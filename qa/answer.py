@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from index.embed import Embedder, OnnxEmbedder
-
 from index.errors import IndexDamagedError, QuestionError
 from index.llama import LlamaEmbedding, as_embedder
 from index.search import Dense, Searcher
-from index.types import Article, IndexSummary, RankedPassage, text_version
-from qa.attribution import attribute
+from index.sentences import sentence_spans
+from index.types import Article, IndexSummary, RankedPassage, Span, text_version
+from qa.attribution import Attribution, attribute
 from qa.compose import compose
 from qa.evidence import EvidenceReader
 from qa.followup import standalone
@@ -223,6 +223,19 @@ class _Clock:
         return StageEvent(stage, detail, sum(self.timings_ms.values()))
 
 
+def _attribution(item: Evidence) -> Attribution | None:
+    """Return whose words a quote reports, None if its first sentence states something itself.
+
+    In "In 2014 he was the only deputy… He said that…" the first half is the article's own word.
+    """
+    text = item.found_in.article.text
+    if item.span.start < item.sentence.start:
+        first = sentence_spans(text[item.span.start : item.sentence.start])[0]
+        if attribute(text, Span(item.span.start, item.span.start + first.end)) is None:
+            return None
+    return attribute(text, item.sentence)
+
+
 def _cite(item: Evidence, number: int) -> Citation:
     """Return the citation of a piece of evidence, checked against the stored text.
 
@@ -232,7 +245,7 @@ def _cite(item: Evidence, number: int) -> Citation:
     article, passage = item.found_in.article, item.found_in.passage
     if text_version(article.text) != article.version:
         raise IndexDamagedError(Path(article.source), f"article {article.id} was altered")
-    attribution = attribute(article.text, item.sentence)
+    attribution = _attribution(item)
     start, end = min(passage.start, item.span.start), max(passage.end, item.span.end)
     return Citation(
         number=number,

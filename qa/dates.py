@@ -54,8 +54,8 @@ class ResolvedDate:
 def dates_in(text: str, default_year: int | None = None) -> list[date]:
     """Return the explicit dates of a text, in order.
 
-    A date without a year gets `default_year`, or `NO_YEAR` if there is none: compare it by month and
-    day then.
+    A date without a year gets `default_year`, or `NO_YEAR` if there is none: compare it by month
+    and day then.
     """
     return [found.day for found in explicit_dates(text, default_year)]
 

@@ -14,9 +14,10 @@ from qa.names import full_names
 from qa.question import NAME, analyse
 from qa.types import Turn
 
-REFERRING = re.compile(
-    r"\b(he|she|it|its|they|them|their|him|his|her|hers|that|this|these|those|there|then|one|ones"
-    r"|same|else|other|others|former|latter)\b",
+PRONOUN = re.compile(r"\b(he|she|it|its|they|them|their|him|his|her|hers)\b", re.IGNORECASE)
+# These point back only where the question names nothing itself: "Who said that the dam…" does not.
+POINTING = re.compile(
+    r"\b(that|this|these|those|there|then|one|ones|same|else|other|others|former|latter)\b",
     re.IGNORECASE,
 )
 CONTINUING = re.compile(
@@ -25,6 +26,7 @@ CONTINUING = re.compile(
 FEW_WORDS = 2  # telling words; a shorter question cannot stand alone
 CITATION_MARK = re.compile(r"\[\d+\]")
 MAX_ANSWER_NAMES = 2  # the first names of an answer are its subject; later ones are details
+MAX_TURNS = 4  # that a topic is followed back through
 MAX_CARRIED = 8  # words; more would drown the question itself
 
 
@@ -32,7 +34,7 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     """Return the question with the topic of the last turn, if it leans on it; else as it is."""
     if not history or not leans_on_history(question):
         return question
-    carried = _topic(history, analyse(question).words)
+    carried = _topic(history[-MAX_TURNS:], analyse(question).words)
     return f"{question} ({' '.join(carried)})" if carried else question
 
 
@@ -41,9 +43,10 @@ def leans_on_history(question: str) -> bool:
     asked = analyse(question)
     if CONTINUING.search(question):
         return True
-    if REFERRING.search(question):
+    if PRONOUN.search(question):
         return True
-    return len(asked.words) < FEW_WORDS and not asked.names
+    points_back = bool(POINTING.search(question)) or len(asked.words) < FEW_WORDS
+    return points_back and not asked.names
 
 
 def _topic(history: Sequence[Turn], known: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ Importing this module imports llama_index (1.5 s of CPU); nothing else in the pr
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Self
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -20,6 +21,8 @@ from llama_index.core.schema import (
     TextNode,
 )
 
+from index.embed import Embedder, OnnxEmbedder
+from index.llama import LlamaEmbedding, as_embedder
 from index.search import Searcher
 from index.types import Article, Span
 from qa.answer import Answerer
@@ -38,9 +41,20 @@ class ArticleRetriever(BaseRetriever):
         self._searcher, self._top_k = searcher, top_k
 
     @classmethod
-    def open(cls, index_dir: str | os.PathLike[str], *, top_k: int = 12) -> Self:
-        """Return a retriever over the index in a folder. Raises as `Answerer.open` does."""
-        return cls(Answerer.open(index_dir).searcher, top_k=top_k)
+    def open(
+        cls,
+        index_dir: str | os.PathLike[str],
+        *,
+        embedder: Embedder | LlamaEmbedding | None = None,
+        top_k: int = 12,
+    ) -> Self:
+        """Return a retriever over the index in a folder. Arguments, errors: `Answerer.open`."""
+        model = as_embedder(embedder or OnnxEmbedder.bundled())
+        return cls(Searcher.open(Path(index_dir), model), top_k=top_k)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._searcher.close()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         ranked = self._searcher.search(query_bundle.query_str, n=self._top_k)
@@ -65,9 +79,18 @@ class ArticleQueryEngine(BaseQueryEngine):
         self._answerer = answerer
 
     @classmethod
-    def open(cls, index_dir: str | os.PathLike[str]) -> Self:
-        """Return a query engine over the index in a folder. Raises as `Answerer.open` does."""
-        return cls(Answerer.open(index_dir))
+    def open(
+        cls,
+        index_dir: str | os.PathLike[str],
+        *,
+        embedder: Embedder | LlamaEmbedding | None = None,
+    ) -> Self:
+        """Return a query engine over the index in a folder. Arguments, errors: `Answerer.open`."""
+        return cls(Answerer.open(index_dir, embedder=embedder))
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._answerer.close()
 
     def _query(self, query_bundle: QueryBundle) -> Response:
         answer = self._answerer.ask(query_bundle.query_str)

@@ -66,7 +66,7 @@ class Answer:
     text: str  # plain text with [n] marks
     found: bool
     citations: tuple[Citation, ...] = ()  # empty when not found
-    confidence: float = 0.0  # 0-1, calibrated on the held-out questions
+    confidence: float = 0.0  # 0-1, how likely the quotes answer; rough, see training/EVIDENCE.md
     reason: AbstainReason | None = None  # None when found
     related: tuple[Related, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)  # per stage

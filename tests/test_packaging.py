@@ -28,7 +28,8 @@ DIRECT = {
     "requirements-test.txt": [*RUNTIME, *PROJECT["optional-dependencies"]["test"]],
 }
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0")
-NOT_IMPORTED: set[str] = set()  # declared for a reason that is not an import: say which
+# Declared for a reason that is not an import: trafilatura needs it, and older pips do not see that.
+NOT_IMPORTED = {"lxml-html-clean"}
 
 
 class Pin(NamedTuple):
@@ -172,5 +173,5 @@ def test_wheel_holds_the_product_and_nothing_else(tmp_path: Path) -> None:
     }
     assert expected <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
-    assert {"index", "qa"} <= {name.partition("/")[0] for name in names if name.endswith(".onnx")}
+    assert "index/models/embedder.onnx" in names
     assert f"{info}/licenses/LICENSE" in names

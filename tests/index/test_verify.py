@@ -128,3 +128,13 @@ def test_a_hash_in_the_manifest(own_library):
     values["files"]["record.db"] = "0" * 64
     path.write_text(json.dumps(values))
     assert verify(open_current(own_library)) == ["record.db is missing or altered"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("n_articles", 4_600), ("n_passages", 7), ("first_published", "1999-01-01"), ("files", {})],
+)
+def test_a_manifest_that_does_not_describe_the_index(own_library, field, value):
+    path = open_current(own_library).path / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    assert verify(open_current(own_library))

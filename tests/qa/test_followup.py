@@ -66,3 +66,22 @@ def test_any_conversation_is_understood_and_little_is_carried(question, history)
 def test_a_long_conversation_is_no_burden():
     history = [Turn(question="And then?", answer="x " * 100)] * 300
     standalone("And then?", history)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who said that the Kakhovka dam was blown up?",
+        "Was there a deal between Prigozhin and Lukashenko?",
+    ],
+)
+def test_a_question_with_names_of_its_own_stands_alone(question):
+    # regression: "that" and "there" alone made it a follow-up
+    history = [Turn(question="When did Chandrayaan-3 land?", answer="On 23 August.")]
+    assert standalone(question, history) == question
+
+
+def test_a_very_long_conversation_is_followed_back_a_few_turns_only():
+    # regression: one recursion per turn
+    history = [Turn(question="And what did he say then?", answer="Nothing.")] * 5_000
+    assert standalone("And why?", history).startswith("And why?")
