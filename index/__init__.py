@@ -2,6 +2,7 @@
 
 from index.build import build_index
 from index.errors import ArticleQAError
+from index.filters import Filters
 from index.report import BuildProgress, BuildReport
 from index.search import Searcher
 from index.types import Article, Passage, RankedPassage
@@ -11,6 +12,7 @@ __all__ = [
     "ArticleQAError",
     "BuildProgress",
     "BuildReport",
+    "Filters",
     "Passage",
     "RankedPassage",
     "Searcher",

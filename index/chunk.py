@@ -81,7 +81,7 @@ def chunk(
             included. None skips that limit. It cannot hold where the prefix and one code point
             alone exceed `limits.max_pieces`: such a code point is a passage nevertheless.
     """
-    prefix = _prefix(article)
+    prefix = passage_prefix(article)
 
     def measure(span: Span) -> int | None:
         """Return the tokens of a span, None if it is over a limit."""
@@ -118,15 +118,15 @@ def embedded_text(article: Article, passage: Passage) -> str:
 
     Title and date are left out where unknown; a title is cut to `TITLE_BYTES`.
     """
-    return _embedded(_prefix(article), passage.text)
+    return _embedded(passage_prefix(article), passage.text)
 
 
 def _embedded(prefix: str, text: str) -> str:
     return prefix + " ".join(text.split())
 
 
-def _prefix(article: Article) -> str:
-    """Return what tells the embedder where a passage comes from."""
+def passage_prefix(article: Article) -> str:
+    """Return what tells a model where a passage comes from: "title · 22 May 2023 · "."""
     title = " ".join(article.title.split())
     if len(title.encode("utf-8", "replace")) > TITLE_BYTES:
         title = title.encode("utf-8", "replace")[:TITLE_BYTES].decode("utf-8", "ignore")

@@ -23,7 +23,7 @@ class Config:
     index_dir: Path = Path(".article-qa")  # beside the articles, like .git; skipped when indexing
     host: str = "127.0.0.1"  # the chat listens here
     port: int = 7860
-    top_k: int = 12  # passages handed to the reader
+    top_k: int = 24  # passages handed to the reader
     max_question_chars: int = 2_000  # longer ones are refused, not cut
 
     @classmethod

@@ -10,7 +10,7 @@ ArticleQAError
 ├── ModelMismatchError     the index was built with another embedder or chunker
 ├── ModelFileError         a bundled model file is missing or altered
 ├── BuildFailedError       the building process ended without a new generation
-├── QuestionError          the question is empty or too long
+├── QuestionError          the question is empty or too long, or no article can pass its filter
 └── ServerError            the chat server cannot start (port in use)
 """
 
@@ -96,7 +96,7 @@ class BuildFailedError(ArticleQAError):
 
 
 class QuestionError(ArticleQAError):
-    """The question is empty or too long."""
+    """The question is empty or too long, or no article can pass its filter."""
 
 
 class ServerError(ArticleQAError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import IndexDamagedError
+from index.filters import Filters, outlet_key
 from index.schema import (
     ARTICLE_COLUMNS,
     FORMAT,
@@ -302,9 +303,30 @@ class Record:
         """Return article id → version."""
         return dict(self._rows("SELECT id, version FROM article"))
 
-    def passage_numbers(self) -> set[int]:
-        """Return the numbers of all passages."""
-        return {number for (number,) in self._rows("SELECT number FROM passage")}
+    def outlets(self) -> list[str]:
+        """Return the outlets of the articles, each spelling once, in order of the alphabet."""
+        query = "SELECT DISTINCT outlet FROM article WHERE outlet IS NOT NULL ORDER BY outlet"
+        return [outlet for (outlet,) in self._rows(query)]
+
+    def passage_numbers(self, filters: Filters | None = None) -> set[int]:
+        """Return the numbers of all passages, or of those whose article passes a filter."""
+        if not filters:
+            return {number for (number,) in self._rows("SELECT number FROM passage")}
+        conditions, values = [], []
+        if filters.published_from:
+            conditions.append("published >= ?")
+            values.append(filters.published_from.isoformat())
+        if filters.published_to:
+            conditions.append("published <= ?")
+            values.append(filters.published_to.isoformat())
+        if filters.outlets:  # SQLite knows upper and lower case of ASCII only
+            wanted = set(map(outlet_key, filters.outlets))
+            spellings = [name for name in self.outlets() if outlet_key(name) in wanted]
+            conditions.append("outlet IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(spellings))
+        passing = f"SELECT number FROM article WHERE {' AND '.join(conditions)}"
+        query = f"SELECT number FROM passage WHERE article IN ({passing})"
+        return {number for (number,) in self._rows(query, values)}
 
     def passages(self, numbers: Sequence[int]) -> dict[int, tuple[Passage, Article]]:
         """Return number → passage and article, in the order asked, unknown numbers left out."""
@@ -359,15 +381,21 @@ class Record:
         matrix = np.frombuffer(joined, STORED_FLOAT).astype(np.float32)
         return found, matrix.reshape(len(rows), -1) if rows else matrix.reshape(0, 0)
 
-    def match(self, expression: str, n: int) -> list[tuple[int, float]]:
+    def match(
+        self, expression: str, n: int, among: Collection[int] | None = None
+    ) -> list[tuple[int, float]]:
         """Return up to `n` passages by BM25 for an FTS5 expression, best first, scores > 0.
 
         A word of the headline counts twice one of the body, one of outlet, section or tags half.
+        Ties are in order of the number. Of all passages, or of those `among` these numbers; their
+        scores are the same, since a word is as rare as it is in the whole index.
         """
+        # "+": FTS5 runs once, not once for each number.
+        only = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(?)) "
         rows = self._rows(
             "SELECT rowid, bm25(word_index, 2.0, 1.0, 0.5) AS score FROM word_index "
-            "WHERE word_index MATCH ? ORDER BY score LIMIT ?",
-            (expression, n),
+            f"WHERE word_index MATCH ? {only}ORDER BY score, rowid LIMIT ?",
+            (expression, n) if among is None else (expression, json.dumps(list(among)), n),
         )
         return [(number, -score) for number, score in rows]  # FTS5's bm25 is negative
 

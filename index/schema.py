@@ -30,6 +30,8 @@ CREATE TABLE article (
     published TEXT, retrieved TEXT, source TEXT NOT NULL, language TEXT
 );
 CREATE INDEX article_of_source ON article (source_name);
+-- Covers filters: both columns lie behind the text, and would be slow to reach.
+CREATE INDEX article_of_day ON article (published, outlet);
 CREATE TABLE passage (
     number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused: it is the id in Chroma
     article INTEGER NOT NULL REFERENCES article (number),

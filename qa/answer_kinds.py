@@ -48,6 +48,16 @@ def has_kind(asked: Question, sentence: str) -> bool:
     return pattern is None or any(item.search(sentence) for item in pattern)
 
 
+def is_kind(asked: Question, answer: str) -> bool:
+    """Return whether a few words can be the kind of thing that `asked.kind` names.
+
+    As `has_kind`, but a place need not follow "in" or "near": a name will do.
+    """
+    if asked.kind == "place":
+        return bool(NAME.search(answer))
+    return has_kind(asked, answer)
+
+
 PATTERNS: dict[AnswerKind, tuple[re.Pattern[str], ...]] = {
     "date": (EXPLICIT, WEEKDAY, TIME),
     "number": (NUMBER,),

@@ -101,13 +101,12 @@ def judge(gold: GoldQuestion, answer: Answer) -> Verdict:
 
 
 def _contains(gold: GoldQuestion, answer: Answer, first: int) -> bool:
-    """Look at each cited quote, and at its line of the answer, which also has the full names."""
+    """Look at each cited quote, and at its lines of the answer, which also have the full names."""
     lines = answer.text.split("\n")
-    cited = list(zip(answer.citations, lines, strict=False))[:first]  # no line if refused
     return any(
         holds(gold.answers, item.source, text)
-        for item, line in cited
-        for text in (item.quote, line)
+        for item in answer.citations[:first]  # none if refused
+        for text in (item.quote, *(line for line in lines if f"[{item.number}]" in line))
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from qa.compose import ACCOUNTS_DIFFER, DIFFER
 from qa.names import full_names
 from qa.question import NAME, analyse
 from qa.types import Turn
@@ -54,6 +55,8 @@ def _topic(history: Sequence[Turn], known: Sequence[str]) -> list[str]:
     last = history[-1]
     understood = standalone(last.question, history[:-1])
     answer = CITATION_MARK.sub("", last.answer)
+    if answer.startswith((DIFFER, ACCOUNTS_DIFFER)):  # its table names outlets: no topic
+        answer = answer.partition("\n\n")[2]
     names = [match.group() for match in NAME.finditer(understood) if match.start() > 0]
     names += [name for _, name in full_names(answer)][:MAX_ANSWER_NAMES]
     words = " ".join(names or analyse(understood).words).split()

@@ -22,6 +22,7 @@ from llama_index.core.schema import (
 )
 
 from index.embed import Embedder, OnnxEmbedder
+from index.filters import NO_FILTER, Filters
 from index.llama import LlamaEmbedding, as_embedder
 from index.search import Searcher
 from index.types import Article, Span
@@ -36,9 +37,11 @@ class ArticleRetriever(BaseRetriever):
     The score is the fused one: higher is better, comparable within one query only.
     """
 
-    def __init__(self, searcher: Searcher, *, top_k: int = 12) -> None:
+    def __init__(
+        self, searcher: Searcher, *, top_k: int = 12, filters: Filters = NO_FILTER
+    ) -> None:
         super().__init__()
-        self._searcher, self._top_k = searcher, top_k
+        self._searcher, self._top_k, self._filters = searcher, top_k, filters
 
     @classmethod
     def open(
@@ -47,17 +50,18 @@ class ArticleRetriever(BaseRetriever):
         *,
         embedder: Embedder | LlamaEmbedding | None = None,
         top_k: int = 12,
+        filters: Filters = NO_FILTER,
     ) -> Self:
         """Return a retriever over the index in a folder. Arguments, errors: `Answerer.open`."""
         model = as_embedder(embedder or OnnxEmbedder.bundled())
-        return cls(Searcher.open(Path(index_dir), model), top_k=top_k)
+        return cls(Searcher.open(Path(index_dir), model), top_k=top_k, filters=filters)
 
     def close(self) -> None:
         """Let go of the files."""
         self._searcher.close()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        ranked = self._searcher.search(query_bundle.query_str, n=self._top_k)
+        ranked = self._searcher.search(query_bundle.query_str, n=self._top_k, filters=self._filters)
         return [
             NodeWithScore(
                 node=_node(item.article, Span(item.passage.start, item.passage.end)),

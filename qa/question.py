@@ -46,6 +46,32 @@ SPEECH = re.compile(
 SUFFIXES = ("ational", "ations", "ation", "ings", "ing", "edly", "ed", "ies", "es", "s", "ly", "e")
 SHORTEST_STEM = 3  # letters that a suffix must leave
 
+# What decides whether a few words can answer, see `Question.wants_span`.
+ASKING_WORD = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b")
+YES_NO = re.compile(
+    r"(?:and |but |so )?(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b"
+)
+MEASURE = re.compile(
+    r"how (?:many|much|few|old|young|far|close|near|long|short|large|big|small|high|low|deep|tall"
+    r"|wide|heavy|fast|hot|cold|often|soon|early|late)\b"
+)
+_AUXILIARY = r"(?:did|does|do|has|have|had|can|could|will|would|should|is|are|was|were)"
+OPEN_ENDED = re.compile(  # "What happened?", "What did Gladkov say about the dam?"
+    r"what (?:else |exactly )?(?:happen(?:s|ed)|caused|led to|about|do (?:we|you|they) know"
+    r"|(?:is|was) (?:known|going on|the (?:reason|cause|background))\b)"
+    rf"|what {_AUXILIARY} .*\b(?:do|say|said|saying|tell|told|claim|claimed|report|reported"
+    r"|announced?|state|stated|warn|warned|write|written|deny|denied|think|thought|happened?|mean)"
+    r"(?=\W*$| (?:about|on|of|in|at|to|after|before|during|under|regarding|with|when|next)\b)"
+)
+LISTED = re.compile(
+    r"\b(?:who|what|which) (?:are|were)\b|^(?:please )?(?:list|name) (?:all|every|the)\b"
+    r"|\b(?:what|which) (?:of the )?"
+    r"(?:(?:other|more|new|big|small|main|two|[\w-]+(?:an|ish|ese|al|ed|ing|ern|ic|ive|ous)) )?"
+    r"(?!(?:is|was|has|does|his|its|this|causes|happens|makes|means|takes|gives|gets|goes|comes|keeps"
+    r"|leads|helps|needs|news|series|us)\b)(?:[\w-]+[^\Wsui]s|people|men|women|children)\b"
+)
+REQUEST_TO_LIST = re.compile(r"(?:please )?(?:list|name)\b")
+
 NAME = re.compile(r"\b(?!(?:I|The|A|An)\b)[^\W\d_a-z][\w'’-]*")
 NUMBER = re.compile(r"\b\d[\d,.]*\b")
 
@@ -61,6 +87,29 @@ class Question:
     numbers: frozenset[str]
     dates: tuple[date, ...]  # explicit dates; a missing year is the caller's to fill
     about_speech: bool  # it asks who said something, or what somebody said
+
+    @property
+    def wants_span(self) -> bool:
+        """Whether a few words can answer, as for who, what, when, where, which and how many.
+
+        How, why, what happened, what somebody said, requests to tell or explain, and questions for
+        a yes or no are answered by whole sentences.
+        """
+        lowered = " ".join(self.text.casefold().split())
+        asking = ASKING_WORD.search(lowered)
+        if asking is None:
+            return bool(REQUEST_TO_LIST.match(lowered))
+        if asking.start() > 0 and YES_NO.match(lowered):  # "Was he there when it began?"
+            return False
+        rest = lowered[asking.start() :]
+        if asking.group() == "how":
+            return bool(MEASURE.match(rest))
+        return asking.group() != "why" and not OPEN_ENDED.match(rest)
+
+    @property
+    def wants_list(self) -> bool:
+        """Whether several things are asked for: "which settlements…", "who are…", "name all…"."""
+        return bool(self.wants_span and LISTED.search(" ".join(self.text.casefold().split())))
 
 
 def analyse(text: str) -> Question:

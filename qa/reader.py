@@ -17,6 +17,7 @@ class Evidence:
     span: Span  # what is quoted, in code points of the article's text
     sentence: Span  # the sentence of it that answers; lies within `span`
     confidence: float  # in [0, 1]: how likely it answers; comparable between questions
+    answer: Span | None = None  # the words of `sentence` that answer; None: all of it answers
 
 
 class Reader(Protocol):

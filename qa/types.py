@@ -1,4 +1,4 @@
-"""The values that leave the answerer: Turn, Citation, Answer. They round-trip through JSON."""
+"""The values that leave the answerer: Turn, Citation, Value, Answer; they survive JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any, Literal, Self
 
-AbstainReason = Literal["no_evidence", "empty_index"]
+from index.filters import Filters
+
+AbstainReason = Literal["nothing_relevant", "not_said", "filtered_out", "empty_index"]
+
+FILTERS = {"filters", "excluded_by"}  # the fields of an answer that are filters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,20 @@ class Citation:
     speaker: str | None = None  # who said it, when the sentence reports somebody's words
     is_claim: bool = False  # reported speech: told by the speaker, not established by the article
     confidence: float = 0.0  # 0-1, how likely this quote answers the question
+    answer_start: int | None = None  # the words that answer, in the same units as `start` and
+    answer_end: int | None = None  # within the quote; None where the quote as a whole answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """One distinct answer in a few words, and the citations that agree on it."""
+
+    text: str  # as the best of its citations writes it
+    citations: tuple[int, ...]  # their numbers
+    is_claim: bool = False  # each of them reports it as somebody's words
+    speaker: str | None = None  # whose, if it is a claim and the articles tell
+    outlet: str | None = None  # of the newest citation
+    published: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +84,16 @@ class Answer:
     text: str  # plain text with [n] marks
     found: bool
     citations: tuple[Citation, ...] = ()  # empty when not found
+    values: tuple[Value, ...] = ()  # best first; empty where whole sentences answer
+    differ: bool = False  # the articles give different values for one thing: then newest first
     confidence: float = 0.0  # 0-1, how likely the quotes answer; rough, see training/EVIDENCE.md
     reason: AbstainReason | None = None  # None when found
+    absent_words: tuple[str, ...] = ()  # of the question, in no article; empty when found
+    topic: tuple[str, ...] = ()  # words of it that the passages nearest to it share
+    n_on_topic: int = 0  # passages read that have all of `topic`
     related: tuple[Related, ...] = ()
+    filters: Filters = field(default_factory=Filters)  # as asked
+    excluded_by: Filters = field(default_factory=Filters)  # what of them, when "filtered_out"
     timings_ms: Mapping[str, float] = field(default_factory=dict)  # per stage
     generation: int = 0  # the index generation that was asked
     models: Mapping[str, str] = field(default_factory=dict)  # role -> model id
@@ -76,8 +101,10 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; dates are ISO 8601 strings."""
         values = asdict(self)
-        for item in (*values["citations"], *values["related"]):
+        for item in (*values["citations"], *values["values"], *values["related"]):
             item["published"] = item["published"] and item["published"].isoformat()
+        for name in FILTERS:
+            values[name] = getattr(self, name).to_dict()
         return values
 
     @classmethod
@@ -90,6 +117,11 @@ class Answer:
         kept = dict(values)
         kept["citations"] = tuple(Citation(**_with_date(item)) for item in kept["citations"])
         kept["related"] = tuple(Related(**_with_date(item)) for item in kept["related"])
+        kept["values"] = tuple(_value(item) for item in kept.get("values", ()))
+        for name in FILTERS & kept.keys():
+            kept[name] = Filters.from_dict(kept[name])
+        for name in {"absent_words", "topic"} & kept.keys():
+            kept[name] = tuple(kept[name])
         unknown = set(kept) - {item.name for item in fields(cls)}
         if unknown:
             raise TypeError(f"unknown fields of an answer: {sorted(unknown)}")
@@ -128,3 +160,8 @@ StreamEvent = StageEvent | TextEvent | AnswerEvent
 def _with_date(values: Mapping[str, Any]) -> dict[str, Any]:
     published = values["published"]
     return {**values, "published": published and date.fromisoformat(published)}
+
+
+def _value(values: Mapping[str, Any]) -> Value:
+    dated = _with_date(values)
+    return Value(**{**dated, "citations": tuple(dated["citations"])})

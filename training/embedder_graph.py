@@ -8,7 +8,7 @@ through onnxruntime's own quantiser, took 30 % longer for the same work (trainin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,14 +107,27 @@ def normalise(graph: Graph, x: str, residual: str, weights: Weights, prefix: str
     return graph.op("LayerNormalization", total, *affine, epsilon=LAYER_NORM_EPSILON)
 
 
-def embed_tokens(graph: Graph, weights: Weights) -> str:
-    """Add word + position + token type vectors, normalised; shape (1, tokens, DIM)."""
+def embed_tokens(
+    graph: Graph, weights: Weights, *, max_tokens: int = MAX_TOKENS, token_types: str | None = None
+) -> str:
+    """Add word + position + token type vectors, normalised; shape (1, tokens, DIM).
+
+    Args:
+        graph: Where to add them; `input_ids` is its input.
+        weights: The tensors of a MiniLM by their names.
+        max_tokens: Longest input, special tokens included.
+        token_types: Name of the input that holds them; None where all are of type 0.
+    """
     values, scales = quantise_rows(weights["embeddings.word_embeddings.weight"])
-    positions = weights["embeddings.position_embeddings.weight"][:MAX_TOKENS]
-    positions = positions + weights["embeddings.token_type_embeddings.weight"][0]
+    positions = weights["embeddings.position_embeddings.weight"][:max_tokens]
+    types = weights["embeddings.token_type_embeddings.weight"]
+    if token_types is None:
+        positions = positions + types[0]
     rows = graph.op("Gather", graph.constant(values), "input_ids")
     row_scales = graph.op("Gather", graph.constant(scales), "input_ids")
     words = graph.op("Mul", graph.op("Cast", rows, to=TensorProto.FLOAT), row_scales)
+    if token_types is not None:
+        words = graph.op("Add", words, graph.op("Gather", graph.constant(types), token_types))
     n_tokens = graph.op("Shape", "input_ids", start=1, end=2)
     zero = graph.constant(np.array([0], dtype=np.int64))
     places = graph.op("Slice", graph.constant(positions), zero, n_tokens, zero)
@@ -139,6 +152,24 @@ def layer(graph: Graph, x: str, weights: Weights, prefix: str) -> str:
     return normalise(graph, outer, x, weights, f"{prefix}.output.LayerNorm")
 
 
+def layers(graph: Graph, x: str, weights: Weights) -> str:
+    """Add all transformer layers."""
+    for i in range(N_LAYERS):
+        x = layer(graph, x, weights, f"encoder.layer.{i}")
+    return x
+
+
+def finish(
+    graph: Graph, name: str, inputs: Sequence[str], output: str, shape: list[str | int]
+) -> onnx.ModelProto:
+    """Return the model: `inputs`, each int32 (1, tokens), and one float32 output of that shape."""
+    values = [helper.make_tensor_value_info(i, TensorProto.INT32, [1, "tokens"]) for i in inputs]
+    result = helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)
+    body = helper.make_graph(graph.nodes, name, values, [result], graph.constants)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
+    return helper.make_model(body, opset_imports=opsets, ir_version=10)
+
+
 def build_graph(weights: Weights) -> onnx.ModelProto:
     """Return the model: `input_ids` int32 (1, tokens) → `embedding` float32 (1, DIM), norm 1.
 
@@ -146,14 +177,8 @@ def build_graph(weights: Weights) -> onnx.ModelProto:
         weights: The tensors of all-MiniLM-L6-v2 by their names, float32.
     """
     graph = Graph()
-    x = embed_tokens(graph, weights)
-    for i in range(N_LAYERS):
-        x = layer(graph, x, weights, f"encoder.layer.{i}")
+    x = layers(graph, embed_tokens(graph, weights), weights)
     mean = graph.op("ReduceMean", x, graph.constant(np.array([1])), keepdims=0)
     norm = graph.op("ReduceL2", mean, graph.constant(np.array([1])), keepdims=1)
     graph.nodes.append(helper.make_node("Div", [mean, norm], ["embedding"]))
-    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT32, [1, "tokens"])
-    embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, DIM])
-    body = helper.make_graph(graph.nodes, "embedder", [ids], [embedding], graph.constants)
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
-    return helper.make_model(body, opset_imports=opsets, ir_version=10)
+    return finish(graph, "embedder", ["input_ids"], "embedding", [1, DIM])

@@ -19,29 +19,28 @@ import argparse
 import gzip
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from index.build import build_index
 from index.types import Article, RankedPassage
-from qa.answer import TOP_K, Answerer
+from qa.answer import Answerer
+from qa.clues import Candidate
 from qa.evaluate import GoldQuestion, Score, holds, read_questions
-from qa.evidence import FEATURES, Candidate, EvidenceReader, candidate_sentences, lead
+from qa.evidence import FEATURES, EvidenceReader, candidate_sentences, lead
 from qa.followup import standalone
 from qa.question import analyse
+from training.newton import Floats, logistic, newton
 
 ROOT = Path(__file__).parents[1]
 SEEDS = ROOT / "seeds"
 SEEDS_WEIGHT = 12.0  # of one seeds question against one news question
+TOP_K = 12  # passages; what this reader was made for
 RIDGE = 1.0  # L2 penalty on every weight but a bias
-
-Floats = npt.NDArray[np.float64]
-Derivatives = Callable[[Floats], tuple[float, Floats, Floats]]  # loss, gradient, curvature
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,32 +106,7 @@ def fit_trust(groups: Sequence[Group], weights: Floats) -> Floats:
                 rows.append((1.0, float(scores[best]), float(lead(scores)[best])))
                 labels.append(float(gold[shown].any()) if gold is not None else 0.0)
                 counts.append(group.weight)
-    x, y, count = np.array(rows), np.array(labels), np.array(counts)
-    penalty = RIDGE * np.diag([0.0, 1.0, 1.0])
-
-    def derivatives(trust: Floats) -> tuple[float, Floats, Floats]:
-        scores = x @ trust
-        chances = 1.0 / (1.0 + np.exp(-scores))
-        loss = float((count * (np.logaddexp(0.0, scores) - y * scores)).sum())
-        loss += 0.5 * float(trust @ penalty @ trust)
-        curvature = (x.T * (count * chances * (1.0 - chances))) @ x + penalty
-        return loss, x.T @ (count * (chances - y)) + penalty @ trust, curvature
-
-    return newton(derivatives, np.zeros(3))
-
-
-def newton(derivatives: Derivatives, start: Floats) -> Floats:
-    """Return the minimum of a convex function by Newton's method with step halving."""
-    at = start
-    for _ in range(100):
-        loss, gradient, curvature = derivatives(at)
-        step = np.linalg.solve(curvature, gradient)
-        while derivatives(at - step)[0] > loss and np.abs(step).max() > 1e-9:
-            step = step / 2
-        at = at - step
-        if np.abs(step).max() < 1e-7:
-            break
-    return at
+    return logistic(np.array(rows), np.array(labels), np.array(counts), RIDGE)
 
 
 def question_groups(

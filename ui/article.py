@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
 from index.types import Article, Span
-from ui.escape import UNTITLED, escape, origin, original_link
+from ui.escape import UNTITLED, escape, marked_words, origin, original_link
 
 ARTICLE_PATH = "/article/"
 STYLESHEET = "/page/chat.css"
 MAX_MARKS = 50  # more than any answer cites; a longer list in an address is somebody's experiment
 PARAGRAPH = re.compile(r"\S(?:.|\n(?!\s*\n))*")
-MARK = re.compile(r"(?:(\d{1,3}):)?(\d{1,9})-(\d{1,9})")
+MARK = re.compile(r"(?:(\d{1,3}):)?(\d{1,9})-(\d{1,9})(?:~(\d{1,9})-(\d{1,9}))?")
 
 CHANGED = "This article has changed since it was cited, so the cited words are not marked."
 GONE = "This article is no longer in the index."
@@ -22,14 +22,16 @@ GONE = "This article is no longer in the index."
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A span of an article to be highlighted; `number` is the citation's, None for related text."""
+    """A span of an article to be highlighted."""
 
     span: Span
-    number: int | None = None
+    number: int | None = None  # the citation's; None for related text
+    answer: Span | None = None  # the words of it that answer, highlighted more
 
     def __str__(self) -> str:
         prefix = "" if self.number is None else f"{self.number}:"
-        return f"{prefix}{self.span.start}-{self.span.end}"
+        words = "" if self.answer is None else f"~{self.answer.start}-{self.answer.end}"
+        return f"{prefix}{self.span.start}-{self.span.end}{words}"
 
     @property
     def anchor(self) -> str:
@@ -39,11 +41,16 @@ class Mark:
 
 def parse_marks(texts: Sequence[str]) -> list[Mark]:
     """Return the marks that `str(mark)` described; what is not one is left out."""
-    found = filter(None, map(MARK.fullmatch, texts[:MAX_MARKS]))
-    return [
-        Mark(Span(int(start), int(end)), None if number is None else int(number))
-        for number, start, end in (match.groups() for match in found)
-    ]
+    return [_mark(match) for match in map(MARK.fullmatch, texts[:MAX_MARKS]) if match]
+
+
+def _mark(match: re.Match[str]) -> Mark:
+    number, start, end, *answer = match.groups()
+    return Mark(
+        Span(int(start), int(end)),
+        None if number is None else int(number),
+        None if answer[0] is None else Span(int(answer[0]), int(answer[1])),
+    )
 
 
 def article_link(article_id: str, marks: Sequence[Mark], *, version: str = "") -> str:
@@ -103,7 +110,7 @@ def _disjoint(marks: Sequence[Mark], length: int) -> list[Mark]:
     for mark in sorted(marks, key=lambda mark: mark.span):
         start, end = max(mark.span.start, position), min(mark.span.end, length)
         if start < end:
-            kept.append(Mark(Span(start, end), mark.number))
+            kept.append(replace(mark, span=Span(start, end)))
             position = end
     return kept
 
@@ -124,10 +131,19 @@ def _pieces(text: str, whole: Span, marks: Sequence[Mark], begun: set[Mark]) -> 
         if start >= end:
             continue
         yield escape(text[position:start])
-        yield f"<mark{'' if mark in begun else _identity(mark)}>{escape(text[start:end])}</mark>"
+        yield f"<mark{'' if mark in begun else _identity(mark)}>"
+        yield f"{_words(text, Span(start, end), mark.answer)}</mark>"
         begun.add(mark)
         position = end
     yield escape(text[position : whole.end])
+
+
+def _words(text: str, piece: Span, answer: Span | None) -> str:
+    """Return a piece of a mark, with the part of the answer that is in it strong."""
+    if answer is None:
+        return escape(text[piece.start : piece.end])
+    start, end = max(answer.start, piece.start), min(answer.end, piece.end)
+    return marked_words(text[piece.start : piece.end], start - piece.start, end - piece.start)
 
 
 def _identity(mark: Mark) -> str:

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from index.config import Config
-from index.errors import ArticleQAError, SourceError
+from index.errors import ArticleQAError, QuestionError, SourceError
+from index.filters import Filters, outlet_key
 
 if TYPE_CHECKING:
     from index.report import BuildReport
     from qa.answer import Answerer
 
 NOT_FOUND, ERROR, STOPPED = 1, 2, 130
+DAY = "YYYY-MM-DD"
 MAX_WIDTH = 100  # columns of an answer; wider lines are hard to read
 
 app = typer.Typer(
@@ -83,26 +89,51 @@ def index(
         _print_json(report.to_dict())
 
 
-@app.command(epilog='Example: article-qa ask "Who claimed control of Graivoron?"')
+@app.command(
+    epilog='Example: article-qa ask "Who is the governor?" --after 2023-05-01 --before 2023-05-31 '
+    '--outlet "Meridian Wire"'
+)
 def ask(
     question: Annotated[str, typer.Argument(help="In plain English; - reads it from stdin.")],
     index_dir: IndexDir = None,
+    after: Annotated[
+        str | None,
+        typer.Option(metavar=DAY, help="Only articles published on this day or later."),
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(metavar=DAY, help="Only articles published on this day or earlier."),
+    ] = None,
+    outlet: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only articles of this outlet; may be given again."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Answer one question, with numbered sources and their exact words.
 
     The exit status is 0 if the articles answer it, 1 if they do not say, 2 on an error.
+
+    An article whose date is not known passes neither --after nor --before.
     """
     config = _config(index_dir)
+    filters = Filters(
+        published_from=_day("--after", after),
+        published_to=_day("--before", before),
+        outlets=tuple(outlet or ()),
+    )
     text = sys.stdin.read() if question == "-" else question
-    answer = _answerer(config).ask(text)
+    answerer = _answerer(config)
+    _check_outlets(filters.outlets, answerer.searcher.record.outlets())
+    answer = answerer.ask(text, filters=filters)
     if as_json:
         _print_json(answer.to_dict())
     else:
         from ui.render import answer_as_text
 
         columns = min(MAX_WIDTH, shutil.get_terminal_size().columns)
-        typer.echo(answer_as_text(answer, columns))
+        # Not in a pipe or a file: there, echo takes the escape sequences out again.
+        typer.echo(answer_as_text(answer, columns, strong=partial(typer.style, bold=True)))
     raise typer.Exit(0 if answer.found else NOT_FOUND)
 
 
@@ -211,6 +242,30 @@ def verify(index_dir: IndexDir = None) -> None:
         f"Generation {summary.generation} is sound: {summary.n_articles:,} articles, "
         f"{summary.n_passages:,} passages, every one an exact slice and found by its vector."
     )
+
+
+def _day(option: str, typed: str | None) -> date | None:
+    """Return the day typed after an option, None if none was."""
+    try:
+        return date.fromisoformat(typed.strip()) if typed is not None else None
+    except ValueError:
+        raise QuestionError(
+            f"{option} {typed!r} is not a day. Type year-month-day, e.g. {option} 2023-05-01."
+        ) from None
+
+
+def _check_outlets(asked: Sequence[str], known: Sequence[str]) -> None:
+    """Raise QuestionError if no article is from one of the outlets asked for."""
+    names = {outlet_key(name): name for name in known}
+    for name in asked:
+        if outlet_key(name) not in names:
+            near = get_close_matches(outlet_key(name), names, n=3, cutoff=0.5)
+            advice = (
+                f"Did you mean {' or '.join(shlex.quote(names[key]) for key in near)}?"
+                if near
+                else "The outlets are in brackets in: article-qa articles list"
+            )
+            raise QuestionError(f"No article is from the outlet {name!r}. {advice}")
 
 
 def _config(index_dir: Path | None, **options: Any) -> Config:  # noqa: ANN401 - Config's own fields

@@ -35,6 +35,13 @@ def escape(text: str) -> str:
     return MARKUP.sub(lambda match: f"&#{ord(match[0])};", visible(text))
 
 
+def marked_words(text: str, start: int | None, end: int | None) -> str:
+    """Return a piece of text as HTML, `text[start:end]` strong if both are within it."""
+    if start is None or end is None or not 0 <= start < end <= len(text):
+        return escape(text)
+    return f"{escape(text[:start])}<strong>{escape(text[start:end])}</strong>{escape(text[end:])}"
+
+
 def day(value: date | None) -> str:
     """Return "22 May 2023", or "date unknown"."""
     return (

@@ -21,11 +21,14 @@ from ui.escape import (
     day,
     duration,
     escape,
+    marked_words,
     origin,
     original_link,
     visible,
     web_link,
 )
+from ui.refusal import EMPTY_INDEX, explanation
+from ui.short_answer import plain_lines, short_answer, split_text
 
 PRODUCT = "Article QA"
 MAX_QUESTION_SHOWN = 2_000  # characters; a longer one is refused anyway, and only echoed here
@@ -37,10 +40,6 @@ MAX_TOOLTIP = 160  # characters of a quote shown when the pointer rests on its n
 CITE_MARK = re.compile(r"\[(\d{1,3})\]")
 
 NOT_FOUND = "Not in your articles"
-REASONS = {
-    "no_evidence": "No passage in the index supports an answer, so none is given.",
-    "empty_index": "The index holds no articles yet. Add some: article-qa index FOLDER",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,7 @@ def conversation(exchanges: Sequence[Exchange], summary: IndexSummary) -> str:
 def welcome(summary: IndexSummary) -> str:
     """Return what an empty chat shows."""
     if not summary.n_articles:
-        return f'<div class="aq-welcome"><p>{escape(REASONS["empty_index"])}</p></div>'
+        return f'<div class="aq-welcome"><p>{escape(EMPTY_INDEX)}</p></div>'
     dates = ""
     if summary.first_published is not None:
         dates = f"<p>They were published from {day(summary.first_published)}"
@@ -114,12 +113,19 @@ def reply(item: Exchange) -> str:
         found = item.answer.found
         body = _found(item.number, item.answer) if found else _missing(item.answer)
         return _message("" if found else "aq-missing", _steps(item.stages) + body)
-    text = f'<p class="aq-text" dir="auto">{_plain_marks(item.text)}</p>' if item.text else ""
+    text = _so_far(item.text)
     if item.stopped:
         return _message("aq-stopped", f'{text}<p class="aq-note">Stopped.</p>')
     now = _progress(item.stages[-1]) if item.stages else "Searching your articles"
     progress = f'<p class="aq-now"><span class="aq-dot"></span>{escape(now)}</p>'
     return _message("aq-busy", progress + text)
+
+
+def _so_far(text: str) -> str:
+    """Return the text received up to now; its marks are no links yet."""
+    short, quotes = split_text(text)
+    body = f'<p class="aq-text" dir="auto">{_with_marks(quotes, _plain_mark)}</p>' if quotes else ""
+    return plain_lines(short, lambda line: _with_links(line, _plain_mark)) + body
 
 
 def _message(kind: str, body: str) -> str:
@@ -152,22 +158,23 @@ def _found(turn: int, answer: Answer) -> str:
         count(len(answer.citations), "quote"),
         f"generation {answer.generation}",
     ]
+    _, quotes = split_text(answer.text)
     return (
-        f"{_understood(answer)}"
-        f'<p class="aq-text" dir="auto">{_with_marks(answer.text, link)}</p>'
+        f"{_understood(answer)}{short_answer(answer, lambda line: _with_links(line, link))}"
+        f'<p class="aq-text" dir="auto">{_with_marks(quotes, link)}</p>'
         f'<p class="aq-meta">{escape(" · ".join(facts))}'
         '<button type="button" class="aq-copy">Copy with sources</button></p>'
     )
 
 
 def _missing(answer: Answer) -> str:
-    reason = REASONS.get(answer.reason or "no_evidence", "")
-    near = (
-        '<p class="aq-note">The nearest passages are listed under Sources. They are related, '
-        "not an answer.</p>"
-        if answer.related
-        else ""
+    reason = explanation(answer)
+    note = (
+        "What the filter leaves out is listed under Sources."
+        if answer.reason == "filtered_out"
+        else "The nearest passages are listed under Sources. They are related, not an answer."
     )
+    near = _aside(note) if answer.related else ""
     return (
         f'<p class="aq-verdict">{NOT_FOUND}</p>{_understood(answer)}'
         f'<p class="aq-text" dir="auto">{escape(answer.text or reason)}</p>'
@@ -215,18 +222,20 @@ def _cut(text: str, most: int) -> str:
 
 
 def _with_marks(text: str, link: Linker) -> str:
-    def line(content: str) -> str:
-        pieces = CITE_MARK.split(content)  # text, number, text, number, … text
-        return "".join(
-            link(int(piece)) if i % 2 else escape(piece) for i, piece in enumerate(pieces)
-        )
-
-    lines = (f'<span class="aq-line">{line(part)}</span>' for part in text.strip().split("\n"))
+    lines = (
+        f'<span class="aq-line">{_with_links(line, link)}</span>'
+        for line in text.strip().split("\n")
+    )
     return "&#10;".join(lines)
 
 
-def _plain_marks(text: str) -> str:
-    return _with_marks(text, lambda number: f'<span class="aq-cite">&#91;{number}&#93;</span>')
+def _with_links(line: str, link: Linker) -> str:
+    pieces = CITE_MARK.split(line)  # text, number, text, number, … text
+    return "".join(link(int(piece)) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
+
+
+def _plain_mark(number: int) -> str:
+    return f'<span class="aq-cite">&#91;{number}&#93;</span>'
 
 
 def sources(exchanges: Sequence[Exchange]) -> str:
@@ -244,7 +253,7 @@ def _source_block(item: Exchange) -> str:
     if not answer.found:
         cards = '<p class="aq-hint">No sources: the articles do not say.</p>'
         if answer.related:
-            cards += '<h3 class="aq-sub">Related, not an answer</h3>'
+            cards += f'<h3 class="aq-sub">{_related_heading(answer)}</h3>'
             cards += "".join(map(related_card, answer.related))
     return (
         f'<section class="aq-sources" id="sources-{item.number}">'
@@ -274,7 +283,16 @@ def _marks(citation: Citation, others: Sequence[Citation]) -> list[Mark]:
         if (other.article_id, other.version) == (citation.article_id, citation.version)
         and (other.end <= citation.start or citation.end <= other.start)
     ]
-    return [Mark(Span(item.start, item.end), item.number) for item in (citation, *same)]
+    return [
+        Mark(Span(item.start, item.end), item.number, _answer_span(item))
+        for item in (citation, *same)
+    ]
+
+
+def _answer_span(citation: Citation) -> Span | None:
+    if citation.answer_start is None or citation.answer_end is None:
+        return None
+    return Span(citation.answer_start, citation.answer_end)
 
 
 def _confidence_bar(confidence: float) -> str:
@@ -308,7 +326,9 @@ def _tags(citation: Citation) -> str:
 def _quote_in_context(citation: Citation) -> str:
     start = citation.start - citation.context_start
     end = start + len(citation.quote)
-    quote = f"<mark>{escape(citation.quote)}</mark>"
+    words = _answer_span(citation)
+    inside = (words.start - citation.start, words.end - citation.start) if words else (None, None)
+    quote = f"<mark>{marked_words(citation.quote, *inside)}</mark>"
     if start < 0 or citation.context[start:end] != citation.quote:
         return quote
     before = _nearest(citation.context[:start][::-1])[::-1]
@@ -319,8 +339,12 @@ def _nearest(text: str) -> str:
     return _cut(text.partition("\n\n")[0], MAX_CONTEXT)  # in the same paragraph
 
 
+def _related_heading(answer: Answer) -> str:
+    return "Outside the filter" if answer.reason == "filtered_out" else "Related, not an answer"
+
+
 def related_card(item: Related) -> str:
-    """Return the card of a passage that is near the question and answers nothing."""
+    """Return the card of a passage that is near the question and is no source of an answer."""
     where = article_link(item.article_id, [Mark(Span(item.start, item.end))])
     return (
         f'<article class="aq-card aq-related"><h3 dir="auto">{_title(item.title)}</h3>'
@@ -335,18 +359,29 @@ def _card_foot(where: str, url: str | None) -> str:
     return f'<p class="aq-foot">{opener}{original_link(url)}</p>'
 
 
-def answer_as_text(answer: Answer, width: int = 80) -> str:
+def answer_as_text(answer: Answer, width: int = 80, *, strong: Callable[[str], str] = str) -> str:
     """Return an answer for a terminal: the text, then each source with its quote.
 
     Lines are at most `width` columns, longer words and addresses excepted. Control characters, and
     with them every terminal escape sequence, are left out.
+
+    Args:
+        answer: What is shown.
+        width: Columns.
+        strong: Makes a line of the short answer stand out, where the terminal can.
     """
-    text = answer.text or REASONS.get(answer.reason or "no_evidence", "")
-    blocks = ["\n".join(_filled(line, width) for line in text.split("\n"))]
+    text = answer.text
+    if not answer.found:
+        text = f"{text} {explanation(answer, options=True)}".strip()
+    short, quotes = split_text(text) if answer.values else ([], text)
+    blocks = ["\n".join(_filled(line, width) for line in quotes.split("\n"))]
+    if short:
+        lines = "\n".join(_filled(line, width, rest="  ") for line in short).split("\n")
+        blocks.insert(0, "\n".join(map(strong, lines)))
     if answer.found:
         blocks += [_source_as_text(citation, width) for citation in answer.citations]
     elif answer.related:
-        blocks += ["Related, not an answer:"]
+        blocks += [f"{_related_heading(answer)}:"]
         blocks += [_related_as_text(item, width) for item in answer.related]
     return "\n\n".join(blocks)
 

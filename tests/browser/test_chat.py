@@ -143,9 +143,11 @@ def test_copying_takes_the_sources_along(visit_with):
     visit.ask("Who steered the ferry?")
     visit.page.click(".aq-copy")
     visit.page.locator("text=Copied").wait_for()
+    short = visit.page.locator("#turn-1 .aq-short > p").all_inner_texts()
+    head = "".join(f"{line}\n" for line in short) + "\n" * bool(short)
     shown = " ".join(visit.page.inner_text("#turn-1 .aq-text").split())
     assert visit.page.evaluate("navigator.clipboard.readText()") == (
-        f"{shown}\n\n[1] Ferries Return to the Sound After Eleven Months "
+        f"{head}{shown}\n\n[1] Ferries Return to the Sound After Eleven Months "
         f"(Harbour Gazette · 3 May 2021)\n“{QUOTE}”\nhttps://gazette.example/ferries"
     )
 

@@ -49,7 +49,7 @@ def published(library):
 
 
 @given(STEPS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_after_any_changes_it_holds_what_was_put_last(tmp_path_factory, steps):
     path = tmp_path_factory.mktemp("record") / "record.db"
     with closing(Record.create(path, {})) as record:

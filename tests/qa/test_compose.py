@@ -11,16 +11,26 @@ from hypothesis import strategies as st
 
 from index.types import Article
 from qa.compose import NOT_FOUND, compose
-from qa.types import Citation
+from qa.types import Citation, Value
 
 BEFORE = "Jane Roe leads the Freedom of Norvik Legion. "
 
 
 def cited(
-    article: Article, start: int, end: int, *, speaker: str | None = None, claim: bool = False
+    article: Article,
+    start: int,
+    end: int,
+    *,
+    speaker: str | None = None,
+    claim: bool = False,
+    number: int = 1,
+    answer: str = "",
 ) -> tuple[Citation, Article]:
+    found = article.text.find(answer, start)
     citation = Citation(
-        number=1,
+        number=number,
+        answer_start=found if answer else None,
+        answer_end=found + len(answer) if answer else None,
         article_id=article.id,
         version=article.version,
         title=article.title,
@@ -77,9 +87,70 @@ def test_a_claim_says_whose_it_is():
 
 def test_one_line_per_citation_or_one_sentence():
     article = Article.create(text="One came.\nTwo went.")
-    both = [cited(article, 0, 9), cited(article, 0, 19)]
-    assert compose(both).split("\n") == ["One came. [1]", "One came. Two went. [1]"]
+    both = [cited(article, 0, 9), cited(article, 0, 19, number=2)]
+    assert compose(both).split("\n") == ["One came. [1]", "One came. Two went. [2]"]
     assert compose([]) == NOT_FOUND
+
+
+def test_a_short_answer_comes_first():
+    article = Article.create(text="Eight came.\nSo they did: 8.", published=date(2023, 5, 24))
+    both = [cited(article, 0, 11, answer="Eight"), cited(article, 12, 27, number=2, answer="8")]
+    value = Value(text="Eight", citations=(1, 2))
+    quotes = "Eight came. [1]\nSo they did: 8. [2]"
+    assert compose(both, [value]) == f"Eight [1][2]\n\n{quotes}"
+    claimed = Value(text="Eight", citations=(1, 2), is_claim=True, speaker="Jane Roe")
+    assert compose(both, [claimed]) == f"Eight, according to Jane Roe [1][2]\n\n{quotes}"
+    somebody = Value(text="Eight", citations=(1, 2), is_claim=True)
+    assert compose(both, [somebody]) == f"Eight (claim) [1][2]\n\n{quotes}"
+
+
+def test_values_that_differ_tell_outlet_and_date():
+    first = Article.create(text="Eight came.", source="a")
+    second = Article.create(text="12 came.", source="b", title="How Many Came")
+    both = [cited(first, 0, 11, answer="Eight"), cited(second, 0, 8, number=2, answer="12")]
+    values = [
+        Value(text="Eight", citations=(1,), outlet="Ledger", published=date(2023, 5, 22)),
+        Value(text="12", citations=(2,), is_claim=True, speaker="Jane Roe"),
+    ]
+    assert compose(both, values, differ=True).split("\n") == [
+        "The articles differ:",
+        "Eight — Ledger, 22 May 2023 [1]",
+        "12, according to Jane Roe — How Many Came, date unknown [2]",
+        "",
+        "Eight came. [1]",
+        "12 came. [2]",
+    ]
+    one = Article.create(text="Roe said eight came. Smith said 12 came.")
+    both = [cited(one, 0, 20, answer="eight"), cited(one, 21, 40, number=2, answer="12")]
+    assert compose(both, values, differ=True).startswith("The accounts differ:\n")
+
+
+def test_a_quote_of_two_values_stands_once():
+    article = Article.create(text="Kozinka and Graivoron fell.")
+    both = [
+        cited(article, 0, 27, answer="Kozinka"),
+        cited(article, 0, 27, number=2, answer="Graivoron"),
+    ]
+    values = [Value(text="Kozinka", citations=(1,)), Value(text="Graivoron", citations=(2,))]
+    assert compose(both, values) == (
+        "Kozinka [1]\nGraivoron [2]\n\nKozinka and Graivoron fell. [1][2]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer", "short"),
+    [
+        ("Roe fled.", "Roe", "Roe [Jane Roe] [1]"),
+        ("They fled on Monday.", "on Monday", "on Monday [22 May 2023] [1]"),
+        ("They will flee on Monday.", "Monday", "Monday [1]"),
+        ("On Monday and Tuesday\nthey fled.", "Tuesday", "Tuesday [23 May 2023] [1]"),
+    ],
+)
+def test_glosses_of_a_short_answer(sentence, answer, short):
+    article = Article.create(text=BEFORE + sentence, published=date(2023, 5, 24))
+    pair = cited(article, len(BEFORE), len(BEFORE + sentence), answer=answer)
+    text = compose([pair], [Value(text=answer, citations=(1,))])
+    assert text.partition("\n\n")[0] == short
 
 
 WORDS = st.lists(

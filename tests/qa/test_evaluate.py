@@ -101,6 +101,14 @@ def test_verdicts(gold, answer, verdict):
     assert judge(gold, answer) == verdict
 
 
+def test_the_lines_of_a_citation_are_those_with_its_mark():
+    quoted = answered(("war/b.txt", "It fell.", ""), ("war/a.txt", "She fled.", ""))
+    text = "She [1][2]\n\nIt fell. [1]\nShe [Jane Roe] fled. [2]"
+    assert judge(GOLD, replace(quoted, text=text)) == "right"
+    text = "She [1][2]\n\nIt [Jane Roe] fell. [1]\nShe fled. [2]"
+    assert judge(GOLD, replace(quoted, text=text)) == "wrong"
+
+
 def test_the_score_of_a_set():
     second = answered(("war/a.txt", "No.", "No. [1]"), ("war/a.txt", "Jane Roe.", "Jane Roe. [2]"))
     score = Score.of(

@@ -21,7 +21,6 @@ from qa.evidence import (
     EvidenceReader,
     candidate_sentences,
     lead,
-    leaning,
 )
 from qa.question import analyse
 
@@ -86,20 +85,6 @@ def test_a_sentence_of_two_passages_is_one_candidate(whole):
 def test_the_number_of_candidates_is_limited(whole):
     many = whole("The dam failed in the night. " * (MAX_SENTENCES + 9))
     assert len(texts([many])) == MAX_SENTENCES
-
-
-@pytest.mark.parametrize(
-    ("sentence", "expected"),
-    [
-        ("It was late.", True),
-        ("In 2014 he was the only one.", True),
-        ("The group claimed the town.", True),
-        ("Jane Roe was late.", False),
-        ("", False),
-    ],
-)
-def test_leaning(sentence, expected):
-    assert leaning(sentence) is expected
 
 
 def test_features_have_one_row_per_candidate_and_one_column_per_name(whole):

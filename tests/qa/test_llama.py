@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 
+from index.filters import Filters
 from qa.answer import Answerer
 
 QUESTION = "who is the governor of Belgorod?"
@@ -46,6 +47,14 @@ def test_nodes_are_ranked_exact_slices(answerer):
 
 def test_a_retriever_opens_an_index(seeds_index):
     assert len(ArticleRetriever.open(seeds_index, top_k=2).retrieve(QUESTION)) == 2
+
+
+def test_a_retriever_may_be_limited_to_some_articles(seeds_index):
+    wanted = Filters(outlets=("meridian wire",))
+    retriever = ArticleRetriever.open(seeds_index, filters=wanted)
+    found = retriever.retrieve(QUESTION)
+    assert {item.node.metadata["outlet"] for item in found} == {"Meridian Wire"}
+    retriever.close()
 
 
 def test_an_answer_as_response(answerer):

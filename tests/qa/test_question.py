@@ -38,6 +38,42 @@ def test_kind(text, kind):
     assert analyse(text).kind == kind
 
 
+SPAN, LIST, SENTENCE = (True, False), (True, True), (False, False)
+WANTED = [
+    ("Who is the governor of Belgorod?", SPAN),
+    ("According to the Kremlin, what was the point of the raid?", SPAN),
+    ("What did the Legion say they had destroyed?", SPAN),
+    ("How close did the columns get?", SPAN),
+    ("how many people had left as of 7 June", SPAN),
+    ("Which company owns UBS?", SPAN),
+    ("Which bus did he take?", SPAN),
+    ("Who was the king?", SPAN),
+    ("Which settlements were taken?", LIST),
+    ("What Russian towns were shelled?", LIST),
+    ("Who are the leaders of the legion?", LIST),
+    ("Name all the banks.", LIST),
+    ("Which people fled?", LIST),
+    ("Why did the deal end, and who ended it?", SENTENCE),
+    ("How did the raid begin?", SENTENCE),
+    ("What happened in Belgorod?", SENTENCE),
+    ("What caused the flood?", SENTENCE),
+    ("What did Gladkov say on 22 May 2023?", SENTENCE),
+    ("What did Moscow say about it?", SENTENCE),
+    ("What could officers do under the regime?", SENTENCE),
+    ("Was Putin in the Kremlin when the drones arrived?", SENTENCE),
+    ("And does he know who did it?", SENTENCE),
+    ("Tell me about Luna-25", SENTENCE),
+    ("dam Norvik", SENTENCE),
+    ("", SENTENCE),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), WANTED)
+def test_what_would_answer(text, wanted):
+    asked = analyse(text)
+    assert (asked.wants_span, asked.wants_list) == wanted
+
+
 def test_telling_words_are_casefolded_in_order_without_repeats():
     words = analyse("Did the DAM at Nova or the dam at Norvik break?").words
     assert words == ("dam", "nova", "norvik", "break")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.types import Answer, Citation, Related
+from index.filters import Filters
+from qa.types import Answer, Citation, Related, Value
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 OPTIONAL = st.none() | TEXT
@@ -39,6 +40,23 @@ CITATIONS = st.builds(
     speaker=OPTIONAL,
     is_claim=st.booleans(),
     confidence=SHARE,
+    answer_start=st.none() | COUNT,
+    answer_end=st.none() | COUNT,
+)
+VALUES = st.builds(
+    Value,
+    text=TEXT,
+    citations=st.lists(COUNT, max_size=3).map(tuple),
+    is_claim=st.booleans(),
+    speaker=OPTIONAL,
+    outlet=OPTIONAL,
+    published=st.none() | st.dates(),
+)
+FILTERS = st.builds(
+    Filters,
+    published_from=st.none() | st.dates(max_value=date(2000, 1, 1)),
+    published_to=st.none() | st.dates(min_value=date(2000, 1, 1)),
+    outlets=st.lists(st.sampled_from(["Ledger", "Ünal"]), max_size=2).map(tuple),
 )
 ANSWERS = st.builds(
     Answer,
@@ -47,8 +65,15 @@ ANSWERS = st.builds(
     text=TEXT,
     found=st.booleans(),
     citations=st.lists(CITATIONS, max_size=2).map(tuple),
+    values=st.lists(VALUES, max_size=2).map(tuple),
+    differ=st.booleans(),
     confidence=SHARE,
-    reason=st.sampled_from([None, "no_evidence", "empty_index"]),
+    reason=st.sampled_from([None, "nothing_relevant", "filtered_out", "empty_index"]),
+    absent_words=st.lists(TEXT, max_size=2).map(tuple),
+    topic=st.lists(TEXT, max_size=2).map(tuple),
+    n_on_topic=COUNT,
+    filters=FILTERS,
+    excluded_by=FILTERS,
     related=st.lists(st.builds(Related, **WHERE, text=TEXT), max_size=2).map(tuple),
     timings_ms=st.dictionaries(TEXT, SHARE, max_size=2),
     generation=COUNT,

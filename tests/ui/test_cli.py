@@ -171,6 +171,53 @@ def test_status_1_if_the_articles_do_not_say(desk, called):
     assert done.out.startswith("Your articles do not say.")
 
 
+@pytest.fixture(scope="module")
+def dated(tmp_path_factory) -> str:
+    """An index of two articles with a day and an outlet, and one with neither."""
+    folder = tmp_path_factory.mktemp("dated")
+    record = {"title": "Norvik", "text": DAM, "outlet": "Meridian Wire", "published": "2023-05-22"}
+    orchard = {"title": "A good year", "text": HARVEST, "outlet": "Ledger", "date": "2023-06-02"}
+    lines = map(json.dumps, [record, orchard, {"title": "Red", "text": "Nothing to see."}])
+    (folder / "articles.jsonl").write_text("\n".join(lines))
+    assert run("index", "articles.jsonl", cwd=folder).code == 0
+    return str(folder / ".article-qa")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "part"),
+    [
+        ("--outlet meridian~WIRE --outlet Ledger", 0, "[1]"),
+        ("--after 2023-05-22 --before 2023-05-22", 0, "[1]"),
+        ("--after 2023-05-23", 1, "without --after 2023-05-23 there is an answer"),
+        ("--before 2023-05-21 --after 2022-01-01", 1, "without --before 2023-05-21 there is"),
+        ("--outlet Ledger --after 2023-01-01", 1, "without --outlet Ledger there is an answer"),
+    ],
+)
+def test_asking_some_articles_only(options, code, part, dated, called):
+    words = [word.replace("~", " ") for word in options.split()]
+    done = called("ask", QUESTION, "--index", dated, *words)
+    assert (done.code, done.err) == (code, "")
+    assert part in " ".join(done.out.split())
+    assert ("Outside the filter" in done.out) == (code == 1)
+    assert ("Jane Roe" in done.out) == (code == 0 or "Outside" in done.out)
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (["--after", "yesterday"], ["--after 'yesterday' is not a day", "--after 2023-05-01"]),
+        (["--before", "2023-06-31"], ["is not a day", "e.g. --before 2023-05-01"]),
+        (["--after", ""], ["is not a day"]),
+        (["--after", "2023-06-02", "--before", "2023-06-01"], ["Swap the two days"]),
+        (["--outlet", "Meridan Wire"], ["'Meridan Wire'. Did you mean 'Meridian Wire'?"]),
+        (["--outlet", "xyz"], ["'xyz'", "article-qa articles list"]),
+        (["--outlet", " "], ["blank"]),
+    ],
+)
+def test_filters_that_cannot_be_meant(options, parts, dated, called):
+    is_one_sentence(called("ask", QUESTION, "--index", dated, *options), *parts)
+
+
 def test_json(desk, called):
     where = ("--index", str(desk / ".article-qa"), "--json")
     answer = json.loads(called("ask", QUESTION, *where).out)

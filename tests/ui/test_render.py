@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.filters import Filters
 from index.types import Article, IndexSummary, Span
-from qa.types import Answer, Citation, Related, StageEvent
+from qa.types import Answer, Citation, Related, StageEvent, Value
 from ui import article, escape, render
 from ui.article import Mark
 
+REASONS = ["nothing_relevant", "not_said", "filtered_out", "empty_index"]
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ATTACKS = [
@@ -43,9 +45,10 @@ LINE = TEXT.map(lambda text: " ".join(text.split()))
 OPTIONAL = st.none() | LINE
 
 TAGS = set("section div span p a button details summary ol li".split())
-TAGS |= set("article h1 h2 h3 blockquote mark header".split())
+TAGS |= set("article h1 h2 h3 blockquote mark header strong table thead tbody tr th td".split())
 PAGE_TAGS = TAGS | set("html head meta title link body main".split())
 ATTRIBUTES = {"class", "id", "dir", "href", "title", "type", "tabindex", "style", "target", "rel"}
+ATTRIBUTES |= {"scope"}
 HREF = re.compile(r"#cite-\d+-\d+|/article/[^/?#]+\?[^#]*#mark(-\d+)?|https?://.+", re.DOTALL)
 SUMMARY = IndexSummary(
     n_articles=2_210,
@@ -120,7 +123,11 @@ def citations(draw, number=1):
     text = draw(TEXT.filter(bool))
     start = draw(st.integers(0, len(text) - 1))
     end = draw(st.integers(start + 1, len(text)))
+    answer = sorted(draw(st.tuples(*[st.integers(99 + start, 101 + end)] * 2)))
+    has_answer = draw(st.booleans())
     return Citation(
+        answer_start=answer[0] if has_answer else None,
+        answer_end=answer[1] if has_answer else None,
         number=number,
         article_id=draw(LINE.filter(bool)),
         version="0123456789abcdef",
@@ -158,14 +165,34 @@ def answers(draw):
         end=9,
         text=draw(TEXT),
     )
+    value = st.builds(
+        Value,
+        text=LINE,
+        citations=st.just((1,)) | st.just((2, 7)),
+        is_claim=st.booleans(),
+        speaker=OPTIONAL,
+        outlet=OPTIONAL,
+        published=st.none() | st.dates(),
+    )
+    values = tuple(draw(st.lists(value, max_size=3))) if found else ()
+    differ = bool(values) and draw(st.booleans())
+    lines = [f"{item.text} {draw(LINE)}" for item in values]
+    short = "\n".join([*(["Differ:"] * differ), *lines]) + "\n\n" if values else ""
     return Answer(
         question=draw(TEXT),
         understood=draw(TEXT),
-        text=draw(TEXT) + " [1][2] [7]",
+        text=short + draw(TEXT) + " [1][2] [7]",
+        values=values,
+        differ=differ,
         found=found,
         citations=cited,
         confidence=draw(st.floats(0, 1)),
-        reason=None if found else "no_evidence",
+        reason=None if found else draw(st.sampled_from(REASONS)),
+        absent_words=() if found else (draw(LINE),),
+        topic=() if found else (draw(LINE),),
+        n_on_topic=1,
+        filters=Filters(outlets=(f"x{draw(LINE)}",)),
+        excluded_by=Filters(outlets=(f"x{draw(LINE)}",)),
         related=() if found else (related,),
         generation=1,
     )
@@ -264,8 +291,11 @@ def test_one_mark_is_the_quote_and_can_be_linked_to():
     assert link == f"/article/a%2Fb%20c?version=v1&mark=2%3A{start}-{mark.span.end}#mark-2"
 
 
+SPANS = st.builds(Span, st.integers(0, 999), st.integers(0, 999))
+
+
 @UNHURRIED
-@given(marks=st.lists(st.builds(Mark, st.builds(Span, st.integers(0, 999), st.integers(0, 999)))))
+@given(marks=st.lists(st.builds(Mark, SPANS, st.none() | st.integers(0, 999), st.none() | SPANS)))
 def test_marks_survive_the_address(marks):
     assert article.parse_marks([str(mark) for mark in marks]) == marks[: article.MAX_MARKS]
 
@@ -336,6 +366,103 @@ def test_a_terminal_gets_plain_lines_within_its_width(answer, width):
     assert not [line for line in too_long if max(map(len, line.split())) < width - 4]
     for citation in answer.citations:
         assert f"“{squeezed(escape.visible(citation.quote))}”" in squeezed("".join(lines))
+
+
+def cited(text: str, words: str, number: int = 1) -> Citation:
+    return Citation(
+        number=number,
+        article_id=f"a{number}",
+        version="v",
+        title="Flood",
+        outlet="Wire",
+        published=date(2023, 5, 22),
+        url=None,
+        source="a.txt",
+        start=10,
+        end=10 + len(text),
+        quote=text,
+        context_start=10,
+        context_end=10 + len(text),
+        context=text,
+        answer_start=10 + text.index(words),
+        answer_end=10 + text.index(words) + len(words),
+    )
+
+
+def one_value() -> Answer:
+    return Answer(
+        question="q",
+        understood="q",
+        text="Eight <b>, according to Roe [1]\n\nRoe said Eight <b> died. [1]",
+        found=True,
+        citations=(cited("Roe said Eight <b> died.", "Eight <b>"),),
+        values=(Value(text="Eight <b>", citations=(1,), is_claim=True, speaker="Roe"),),
+    )
+
+
+def two_values() -> Answer:
+    return Answer(
+        question="q",
+        understood="q",
+        text="The articles differ:\n45 — Wire, 22 May 2023 [1]\nEight — Flood, date unknown [2]\n\n"
+        "45 died. [1]\nEight died. [2]",
+        found=True,
+        citations=(cited("45 died.", "45"), cited("Eight died.", "Eight", 2)),
+        values=(
+            Value(text="45", citations=(1,), outlet="Wire", published=date(2023, 5, 22)),
+            Value(text="Eight", citations=(2,)),
+        ),
+        differ=True,
+    )
+
+
+def test_the_short_answer_stands_out_and_is_marked_in_its_quote():
+    item = render.Exchange(number=1, question="q", answer=one_value())
+    page = check_harmless(render.conversation([item], SUMMARY))
+    assert page.inside("strong") == "Eight <b>"
+    assert "Eight <b>, according to Roe [1]" in page.text
+    assert page.attributes("class").count("aq-short") == 1
+    panel = check_harmless(render.sources([item]))
+    assert panel.inside("mark") == "Roe said Eight <b> died."
+    assert panel.inside("strong") == "Eight <b>"
+    assert "mark=1%3A10-34~19-28#mark-1" in "".join(panel.attributes("href"))
+
+
+def test_values_that_differ_are_a_table():
+    item = render.Exchange(number=1, question="q", answer=two_values())
+    page = check_harmless(render.conversation([item], SUMMARY))
+    assert page.inside("thead") == "AnswerOutletPublishedSource"
+    assert page.inside("tbody") == "45Wire22 May 2023[1]EightFlooddate unknown[2]"
+    assert page.inside("strong") == "45Eight"
+    assert page.attributes("href") == ["#cite-1-1", "#cite-1-2"] * 2
+
+
+def test_what_has_come_of_a_short_answer_stands_apart():
+    item = render.Exchange(number=1, question="q", text=one_value().text)
+    page = check_harmless(render.reply(item))
+    assert page.attributes("class").count("aq-short") == 1
+    assert page.attributes("href") == []
+
+
+def test_the_words_that_answer_are_strong_in_the_article():
+    stored = Article.create(text="They came.\n\nEight of them. Then more.", title="T", source="s")
+    mark = Mark(Span(12, 26), 1, Span(12, 17))
+    page = Page(article.article_page(stored, [mark]))
+    assert (page.inside("mark"), page.inside("strong")) == ("Eight of them.", "Eight")
+    beyond = Mark(Span(0, 17), None, Span(5, 99))
+    assert Page(article.article_page(stored, [beyond])).inside("strong") == "came.Eight"
+
+
+def test_the_short_answer_is_strong_in_a_terminal():
+    lines = render.answer_as_text(two_values(), 60, strong=lambda text: f"*{text}*").split("\n")
+    assert lines[:6] == [
+        "*The articles differ:*",
+        "*45 — Wire, 22 May 2023 [1]*",
+        "*Eight — Flood, date unknown [2]*",
+        "",
+        "45 died. [1]",
+        "Eight died. [2]",
+    ]
 
 
 def test_the_text_of_an_answer_in_a_terminal():

@@ -100,7 +100,11 @@
 
   function answerAsText(turn) {
     const number = turn.id.slice("turn-".length);
-    const lines = [withoutHidden(turn.querySelector(".aq-text"))];
+    const short = [...turn.querySelectorAll(".aq-short > p, .aq-short tbody tr")].map((line) =>
+      line.cells ? [...line.cells].map(withoutHidden).join(" — ") : withoutHidden(line),
+    );
+    const lines = short.length ? [...short, ""] : [];
+    lines.push(withoutHidden(turn.querySelector(".aq-text")));
     for (const card of document.querySelectorAll(`#sources-${number} .aq-card`)) {
       const n = card.id.split("-").pop();
       const origin = withoutHidden(card.querySelector(".aq-origin"));
@@ -195,7 +199,8 @@
   }
 
   function announce(answer) {
-    const text = answer?.querySelector(".aq-verdict, .aq-text")?.textContent ?? "";
+    const first = answer?.querySelector(".aq-verdict, .aq-short, .aq-text");
+    const text = first?.innerText ?? ""; // as shown: the cells of a table apart
     const said = !answer || answer.classList.contains("aq-busy") ? "" : text;
     if (status.textContent !== said) status.textContent = said;
   }

@@ -1,0 +1,1 @@
+"""How the bundled reader is made: data → examples → network → int8 ONNX. See README.md."""
