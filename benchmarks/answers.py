@@ -3,9 +3,10 @@
     python benchmarks/answers.py --data FOLDER [--limit N] [--only squad open] [--json FILE]
 
 FOLDER holds `reader-dev-squad2.jsonl.gz` and `news-dev-onestopqa.jsonl.gz`, which are not part of
-this repository; without it, only what seeds/ can tell is measured. Nothing asked here tuned the
-reader but its threshold and its confidence, which are fitted on the SQuAD part; the evidence
-sentences were fitted on the news questions, so their figure there flatters them.
+this repository; without it, only what seeds/ can tell is measured. The network saw none of these
+questions. What its logits and the clues weigh, and the threshold, are fitted on the "tune" half of
+the seeds' questions, half of the articles of OneStopQA and 350 of the SQuAD questions
+(training/reader/fit.py); the evidence sentences on the tune half and all of OneStopQA.
 
 - **SQuAD 2.0, given paragraph**: the paragraph is the one passage read. The metric is the official
   one; an answer below the reader's own threshold counts as "no answer".

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Self
 
 from index.types import Span
 from qa.dates import MONTHS, NO_YEAR, explicit_dates, weekdays_before
-from qa.names import POSSESSIVE, ROLES, mentions
+from qa.names import POSSESSIVE, ROLES, full_names, mentions
 from qa.question import AnswerKind
 from qa.reader import Evidence
 
@@ -115,7 +115,7 @@ class Words:
 
     text: str  # on one line
     day: Day | None = None  # "on Monday", resolved against the day of publication
-    full_name: str | None = None  # "Freedom of Russia Legion", where the text is "the legion"
+    full_name: str | None = None  # where the text is "the legion", or "the governor Jane Roe"
 
     @classmethod
     def of(cls, item: Evidence) -> Self:
@@ -124,6 +124,7 @@ class Words:
         article, span = item.found_in.article, item.answer
         text = article.text[span.start : span.end]
         full = [mention.full_name for mention in mentions(article.text, span)]
+        full += [name for _, name in full_names(text) if text.endswith(name)]  # after an office
         return cls(
             text=" ".join(text.split()),
             day=_day(item),

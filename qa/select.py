@@ -17,6 +17,7 @@ MAX_SENTENCES = 4  # that answer together: how, why, what happened
 MAX_VALUES = 3  # of a question that may have more than one answer
 MAX_DIFFERING = 4
 MAX_LISTED = 12
+FURTHER = 0.6  # share of the threshold that a piece beside the best needs
 NEAR_BEST = 0.5  # share of the best quote's odds, p / (1 - p), that a further one needs
 NEAR_ENOUGH_TO_DIFFER = 0.25  # a contradiction is worth more than one more detail
 SAME_WORDS = 0.7  # share of common words from which two sentences say the same thing
@@ -62,7 +63,7 @@ def select(asked: Question, evidence: Sequence[Evidence], threshold: float) -> S
 
     - Where a few words answer: each value once, with up to `MAX_QUOTES` articles that agree on it.
       A question with one true answer gets the best value, or, where others near it contradict it,
-      all of these. Other questions get the values near the best; for a list, all that pass.
+      all of these. Other questions get the values near the best; for a list, all.
     - How, why, what happened: up to `MAX_SENTENCES`, in the order of their articles.
     - Otherwise up to `MAX_QUOTES` sentences, best first.
 
@@ -78,7 +79,7 @@ def select(asked: Question, evidence: Sequence[Evidence], threshold: float) -> S
         return Selection()
     if not asked.wants_span or evidence[0].answer is None:
         return Selection(tuple(_sentences(asked, evidence)))
-    sure = [item for item in evidence if item.answer and item.confidence >= threshold]
+    sure = [item for item in evidence if item.answer and item.confidence >= FURTHER * threshold]
     best, *others = _grouped(asked, sure)
     if asked.wants_list:
         return _selection([best, *_listed(asked, best, others)])

@@ -173,5 +173,5 @@ def test_wheel_holds_the_product_and_nothing_else(tmp_path: Path) -> None:
     }
     assert expected <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
-    assert "index/models/embedder.onnx" in names
+    assert {"index/models/embedder.onnx", "qa/models/reader/reader.onnx"} <= names
     assert f"{info}/licenses/LICENSE" in names

@@ -34,7 +34,7 @@ MATCH = "who won the match?"
 FOUR = [
     (
         "who claimed control of Graivoron?",
-        ("Freedom of Russia Legion", "Russian Volunteer Corps"),
+        ("Freedom of Russia Legion",),
         True,
     ),
     (GOVERNOR, ("Vyacheslav Gladkov",), False),
@@ -189,7 +189,7 @@ def test_no_answer_with_or_without_the_filter(answerer):
         (MATCH, "nothing_relevant", ("won",), ()),
         ("How do I bake bread?", "nothing_relevant", ("bake", "bread"), ()),
         ("What caused the flooding in Pakistan?", "nothing_relevant", ("Pakistan",), ()),
-        ("How old is Vyacheslav Gladkov?", "not_said", (), ("Vyacheslav Gladkov",)),
+        ("How much is Rafael Grossi paid?", "not_said", (), ("Rafael Grossi",)),
         ("When was the Kakhovka dam rebuilt?", "not_said", ("rebuilt",), ("Kakhovka dam",)),
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from index.types import Span
 from qa.question import analyse
 from qa.reader import Evidence
-from qa.select import MAX_LISTED, MAX_QUOTES, MAX_SENTENCES, Selection, expects_one, select
+from qa.select import FURTHER, MAX_LISTED, MAX_QUOTES, MAX_SENTENCES, Selection, expects_one, select
 
 DIFFERENT = [
     "Rivers rose in spring.",
@@ -142,7 +142,8 @@ def test_sentences_of_the_ranking_without_repeats(shares, threshold, asked, evid
     assert chosen.groups == ()
     assert not chosen.differ
     assert len(chosen.evidence) <= MAX_SENTENCES
-    assert list(chosen.evidence) == [item for item in found if item in chosen.evidence]
+    rest = iter(found)
+    assert all(item in rest for item in chosen.evidence)  # in the order of the ranking
     assert bool(chosen.evidence) == (bool(found) and found[0].confidence >= threshold)
     assert not chosen.evidence or chosen.evidence[0] == found[0]
 
@@ -165,7 +166,8 @@ def test_values_hold_together(drawn, threshold, asked, says):
     chosen = select(asked, found, threshold)
     assert sum(chosen.groups) == len(chosen.evidence)
     assert all(0 < size <= MAX_QUOTES for size in chosen.groups)
-    assert all(item in found and item.confidence >= threshold for item in chosen.evidence)
+    least = FURTHER * threshold
+    assert all(item in found and item.confidence >= least for item in chosen.evidence)
     assert bool(chosen.groups) == (bool(found) and found[0].confidence >= threshold)
     assert not chosen.differ or len(chosen.groups) > 1
     if chosen.groups:
@@ -265,7 +267,7 @@ def test_a_list_has_all_that_pass_each_once(says):
         says("{Kozinka and Graivoron} were shelled.", 0.9),
         says("Shells hit {Kozinka}.", 0.6),
         says("Fire fell on {Shebekino}.", 0.35),
-        says("Nothing hit {Norvik}.", 0.2),
+        says("Nothing hit {Norvik}.", 0.17),
     ]
     chosen = select(asked, found, 0.3)
     assert answers(chosen) == [["Kozinka and Graivoron"], ["Shebekino"]]
