@@ -15,7 +15,9 @@ from qa.names import IMPERSONAL, POSSESSIVE, SENTENCE_OPENERS, full_names, menti
 REPORTING = re.compile(
     r"\b(?P<verb>said|says|told|tells|claim(?:s|ed|ing)|announced?s?|stated|denie[sd]|declared"
     r"|warned|alleged|accused|reported|insisted|confirmed|wrote|vow(?:s|ed)|argued|added|blamed"
-    r"|maintained|acknowledged|admitted|suggested|(?<!so-)called|describe[sd])\b"
+    r"|maintained|acknowledged|admitted|suggested|estimated?s?|(?<!so-)called|describe[sd]"
+    r"|(?:spoke|spoken|speaks) of|(?:put|raised|lowered|revised) (?:the|its|his|her|their)"
+    r"(?= (?:number|toll|figure|count|total|estimate)))\b"
 )
 # "was declared a terrorist organisation" reports no words of its subject.
 PASSIVE = re.compile(r"\b(?:was|were|is|are|been|be|being|had been)\s+(?:\w+ly\s+)?$")
@@ -30,10 +32,13 @@ ACCORDING = re.compile(
 QUOTED = re.compile(r"[\"“][^\"“”]*[\"”]")
 PRONOUN = re.compile(r"\b(he|she)\b", re.IGNORECASE)
 SPEAKING_PRONOUN = re.compile(
-    r"\b(?P<who>he|she|they|it)(?:\s+(?:also|then|had|has|later|again))*\s*$", re.IGNORECASE
+    r"\b(?P<who>he|she|they|it)(?:\s+(?:also|then|had|has|later|again|first|earlier))*\s*$",
+    re.IGNORECASE,
 )
 # What may stand between a speaker and the verb: "the ministry later said", "Kyiv on Monday denied"
-_BETWEEN = r"(?:\s+(?:has|had|have|also|later|then|again|once|on [A-Z]\w+day|\w+ly))*\s*$"
+_BETWEEN = (
+    r"(?:\s+(?:has|had|have|also|later|then|again|once|first|earlier|on [A-Z]\w+day|\w+ly))*\s*$"
+)
 _WORD = r"[^\W\d_a-z][\w’'.&-]*"  # capitalised
 _NAME = rf"{_WORD}(?:\s+(?:of\s+)?{_WORD})*"
 NAME_AT_END = re.compile(rf"(?P<who>\b(?:{_NAME} and (?:the )?)?{_NAME}){_BETWEEN}")

@@ -80,7 +80,7 @@ def select(asked: Question, evidence: Sequence[Evidence], threshold: float) -> S
     if not asked.wants_span or evidence[0].answer is None:
         return Selection(tuple(_sentences(asked, evidence)))
     sure = [item for item in evidence if item.answer and item.confidence >= FURTHER * threshold]
-    best, *others = _grouped(asked, sure)
+    best, *others = _grouped(asked, sure, threshold)
     if asked.wants_list:
         return _selection([best, *_listed(asked, best, others)])
     if not expects_one(asked):
@@ -126,14 +126,17 @@ def _sentences(asked: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
     return chosen
 
 
-def _grouped(asked: Question, evidence: Sequence[Evidence]) -> list[_Group]:
+def _grouped(asked: Question, evidence: Sequence[Evidence], threshold: float) -> list[_Group]:
     """Return the evidence by value, best value first; each value has its best piece first."""
     groups: list[_Group] = []
     for item in evidence:
         words = Words.of(item)
         for group in groups:
             if all(relation(other, words, asked.kind) == "same" for other in group.words):
-                _confirm(group, item, words)
+                # A name tells by itself whom it means. "Two" may be the wounded of another day: it
+                # must be an answer on its own.
+                if value_type(words, asked.kind) != "number" or item.confidence >= threshold:
+                    _confirm(group, item, words)
                 break
         else:
             groups.append(_Group([item], [words]))

@@ -65,6 +65,11 @@ SPOKEN = [
     ("Jane Roe met Adam Smith.\n\nThe council sat. | He said it had failed.", NOBODY),
     ("Jane Roe came. | They said it had failed.", NOBODY),
     ("She said it had failed.", NOBODY),
+    # Numbers are given, too.
+    ("Jane Roe came to the dam. | She first spoke of two wounded.", "Jane Roe"),
+    ("By Monday evening Gladkov put the number of injured at eight.", "Gladkov"),
+    ("Governor Jane Roe raised the toll to 12.", "Jane Roe"),
+    ("Jane Roe put the cup on the table.", FACT),
     # Somebody near a name is not that name.
     ("The lawyer of Adam Smith said he was innocent.", NOBODY),
     ("Adam Smith's lawyer said he was innocent.", NOBODY),

@@ -122,6 +122,15 @@ def test_sentences_that_explain_are_in_the_order_of_their_articles(whole):
     assert select(analyse("Was it raining?"), found, 0.3) == Selection(tuple(found))
 
 
+def test_an_equal_number_that_is_no_answer_confirms_nothing(says):
+    best = says("{Two} were hurt in Belgorod.", 0.6, "A")
+    other = says("In Kherson {two people} were hurt.", 0.2, "B")
+    near = says("In Belgorod {two people} were hurt.", 0.55, "C")
+    name = says("{Jane Roe} came.", 0.6, "A"), says("Then {Roe} arrived.", 0.2, "B")
+    assert select(HOW_MANY, [best, near, other], 0.3).evidence == (best, near)
+    assert select(WHO, name, 0.3).evidence == name
+
+
 def test_a_question_for_sentences_gets_no_values(says):
     (item,) = select(WHY, [says("It rained because of {the wind}.")], 0.3).evidence
     assert item.answer is None
