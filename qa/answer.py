@@ -62,7 +62,7 @@ class Answerer:
     ) -> None:
         """Put an answerer together from parts; `Answerer.open` does it from a folder."""
         self._searcher = searcher
-        self._reader = reader or SpanReader.bundled(searcher.rarity)
+        self._reader = reader or SpanReader.bundled(searcher.embedder, searcher.rarity)
         self._top_k, self._max_question_chars = top_k, max_question_chars
 
     @classmethod

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.chunk import passage_prefix
+from index.embed import Embedder
 from index.types import RankedPassage, Span
 from qa import clues
 from qa.answer_kinds import is_kind
@@ -29,7 +30,7 @@ from qa.units import overlaps_any
 
 SPANS_PER_WINDOW = 2  # two sentences of a passage may answer; more are seldom any use
 SPANS_PER_LIST = 6
-MAX_CANDIDATES = 48  # weighed with all their clues; what the model puts below these is no answer
+MAX_CANDIDATES = 24  # weighed with all their clues; what the model puts below these is no answer
 
 FEATURES = (
     "relevance",  # the window's logit
@@ -38,8 +39,17 @@ FEATURES = (
     "margin_below_best",
     "answer_lacks_kind",  # 1 if a person, date, number, … is asked for, and the span has none
     "answer_is_asked",  # share of the span's words that the question has itself
+    "similarity",  # cosine of question and sentence
+    "similarity_below_best",
     *CLUES,
 )
+
+STANDING = (  # how the best candidate stands among the others
+    "share",  # its part of the probability, all candidates with the same answer taken together
+    "lead",  # its score less that of the candidate `RIVAL` places down
+)
+# The best few often say the same thing: a lead over the second would punish agreement.
+RIVAL = 5
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,10 +67,10 @@ class PassageModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """Two weighted sums of `FEATURES`; the names are the features', absent ones weigh nothing."""
+    """Two weighted sums; names are those of `FEATURES`, absent ones weigh nothing."""
 
     rank: Mapping[str, float]  # orders the candidates of one question
-    trust: Mapping[str, float]  # log odds that the best one is right; "bias" is added
+    trust: Mapping[str, float]  # log odds that the best is right; also "bias" and `STANDING`
     slope: float = 1.0  # log odds that a candidate loses per unit of rank behind the best
 
     def __post_init__(self) -> None:
@@ -69,26 +79,45 @@ class Weighing:
         Raises:
             ValueError: With the names.
         """
-        unknown = sorted({*self.rank, *self.trust} - {*FEATURES, "bias"})
+        unknown = sorted(
+            ({*self.trust} - {*FEATURES, *STANDING, "bias"}) | {*self.rank} - {*FEATURES}
+        )
         if unknown:
             raise ValueError(
                 f"unknown names in the reader's calibration: {', '.join(unknown)}. "
-                f"It may hold bias, {', '.join(FEATURES)}."
+                f"It may hold {', '.join(FEATURES)}; and as trust {', '.join(STANDING)}, bias."
             )
 
-    def weigh(self, features: Floats) -> tuple[Floats, Floats]:
+    def weigh(self, features: Floats, answers: Sequence[str]) -> tuple[Floats, Floats]:
         """Return the scores and the probabilities in [0, 1] of candidates; both in one order.
 
         Args:
             features: Shape (candidates, len(FEATURES)), at least one candidate.
+            answers: What each candidate answers; equal texts confirm each other.
         """
         scores = features @ _vector(self.rank)
         best = int(scores.argmax())
         trusted = self.trust.get("bias", 0.0) + float(features[best] @ _vector(self.trust))
+        for name, number in zip(STANDING, standing(scores, answers), strict=True):
+            trusted += self.trust.get(name, 0.0) * number
         log_odds = trusted + self.slope * (scores - scores[best])
         # The logistic function, without overflow.
         confidences: Floats = 0.5 * (1.0 + np.tanh(log_odds / 2))
         return scores, confidences
+
+
+def standing(scores: Floats, answers: Sequence[str]) -> tuple[float, float]:
+    """Return the numbers of the best candidate that `STANDING` names.
+
+    Args:
+        scores: Of all candidates, at least one.
+        answers: What each answers.
+    """
+    best = int(scores.argmax())
+    chances = np.exp(scores - np.logaddexp.reduce(scores))
+    agree = np.array([answer == answers[best] for answer in answers])
+    rival = np.sort(scores)[::-1][min(RIVAL, len(scores) - 1)]
+    return float(chances[agree].sum()), float(scores[best] - rival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +160,12 @@ class Candidate:
     relevance: float
     margin: float
 
+    @property
+    def words(self) -> str:
+        """The words that answer, or the sentence if none stand out; on one line, without case."""
+        text = self.found_in.article.text[slice(*(self.answer or self.quote.sentence))]
+        return " ".join(text.casefold().split())
+
 
 class SpanReader:
     """The reader described above. Implements `qa.reader.Reader`. Safe to share between threads."""
@@ -138,6 +173,7 @@ class SpanReader:
     def __init__(
         self,
         model: PassageModel,
+        embedder: Embedder | None = None,
         rarity: Rarity | None = None,
         *,
         threshold: float | None = None,
@@ -147,6 +183,7 @@ class SpanReader:
 
         Args:
             model: Reads the passages.
+            embedder: The one of the index; without it, similarity counts for nothing.
             rarity: How rare a word is in the index, 0 to 1; None means that all weigh the same.
             threshold: The confidence that an answer needs; None means the calibration's.
             calibration: As `Calibration.from_dict`; None means `UNFITTED`.
@@ -154,20 +191,22 @@ class SpanReader:
         Raises:
             ValueError: If the calibration has an unknown name.
         """
-        self._model = model
+        self._model, self._embedder = model, embedder
         self._rarity = rarity or (lambda _: 1.0)
         self._calibration = Calibration.from_dict(calibration or {})
         self._threshold = self._calibration.threshold if threshold is None else threshold
 
     @classmethod
-    def bundled(cls, rarity: Rarity | None = None, *, n_threads: int | None = None) -> SpanReader:
+    def bundled(
+        cls, embedder: Embedder, rarity: Rarity | None = None, *, n_threads: int | None = None
+    ) -> SpanReader:
         """Return the reader that ships with article-qa, with its own calibration.
 
         Raises:
             ModelFileError: If its manifest is missing or not a manifest.
         """
         model = ReaderModel.bundled(n_threads=n_threads)
-        return cls(model, rarity, calibration=model.calibration)
+        return cls(model, embedder, rarity, calibration=model.calibration)
 
     @property
     def model_id(self) -> str:
@@ -192,7 +231,9 @@ class SpanReader:
         if not candidates:
             return []
         weighing = self._calibration.span if asked.wants_span else self._calibration.sentence
-        scores, confidences = weighing.weigh(self.features(asked, candidates))
+        scores, confidences = weighing.weigh(
+            self.features(asked, candidates), answers(asked, candidates)
+        )
         taken: dict[str, list[Span]] = {}
         evidence: list[Evidence] = []
         for row in np.argsort(-scores, kind="stable"):
@@ -239,6 +280,8 @@ class SpanReader:
         rarities = {word: self._rarity(word) for word in asked.words}
         relevance = max(item.relevance for item in candidates)
         margin = max(item.margin for item in candidates)
+        similarities = self._similarities(asked, candidates)
+        nearest = max(similarities)
         return np.array(
             [
                 (
@@ -247,11 +290,30 @@ class SpanReader:
                     item.relevance - relevance,
                     item.margin - margin,
                     *_about_answer(asked, item),
+                    similarity,
+                    similarity - nearest,
                     *clues.clues(asked, clues.Candidate.of(item.found_in, item.quote), rarities),
                 )
-                for item in candidates
+                for item, similarity in zip(candidates, similarities, strict=True)
             ]
         )
+
+    def _similarities(self, asked: Question, candidates: Sequence[Candidate]) -> list[float]:
+        """Return the cosine of the question and each candidate's quote."""
+        if self._embedder is None:
+            return [0.0] * len(candidates)
+        quoted = [item.found_in.article.text[slice(*item.quote.span)] for item in candidates]
+        texts = list(dict.fromkeys(quoted))  # passages overlap: the same sentence may come twice
+        nearness = self._embedder.embed_passages(texts) @ self._embedder.embed_query(asked.text)
+        found = dict(zip(texts, map(float, nearness), strict=True))
+        return [found[text] for text in quoted]
+
+
+def answers(asked: Question, candidates: Sequence[Candidate]) -> list[str]:
+    """Return what each candidate answers: its words, or its sentence where only that can answer."""
+    if asked.wants_span:
+        return [item.words for item in candidates]
+    return [replace(item, answer=None).words for item in candidates]
 
 
 def _strength(item: Candidate) -> float:

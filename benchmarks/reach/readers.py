@@ -23,7 +23,7 @@ BUNDLED, SENTENCES = "reader", "evidence sentences"
 def compared(searcher: Searcher) -> dict[str, Reader]:
     """Return column → reader, over the index of a searcher."""
     return {
-        BUNDLED: SpanReader.bundled(searcher.rarity),
+        BUNDLED: SpanReader.bundled(searcher.embedder, searcher.rarity),
         SENTENCES: EvidenceReader(searcher.embedder, searcher.rarity),
     }
 
@@ -42,4 +42,6 @@ def in_float(graph: Path, searcher: Searcher) -> Iterator[Reader]:
         manifest["sha256"][MODEL_FILE] = sha256(graph.read_bytes()).hexdigest()
         (copy / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
         model = ReaderModel(copy)
-        yield SpanReader(model, searcher.rarity, calibration=model.calibration)
+        yield SpanReader(
+            model, searcher.embedder, searcher.rarity, calibration=model.calibration
+        )

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from index.types import Passage, RankedPassage, Span
 from qa.question import analyse
 from qa.reader_model import Context, Reading
-from qa.span_reader import FEATURES, UNFITTED, Calibration, SpanReader
+from qa.span_reader import (
+    FEATURES,
+    UNFITTED,
+    Calibration,
+    SpanReader,
+    Weighing,
+    standing,
+)
+from qa.span_reader import answers as answers_of
 from qa.units import overlap
 
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -155,10 +163,65 @@ ROWS = st.lists(
 @UNHURRIED
 @given(rows=ROWS)
 def test_confidences_are_probabilities_in_the_order_of_the_scores(rows):
-    scores, confidences = UNFITTED.span.weigh(np.array(rows))
+    scores, confidences = UNFITTED.span.weigh(np.array(rows), ["same"] * len(rows))
     assert ((confidences >= 0) & (confidences <= 1)).all()
     order = np.argsort(-scores)
     assert (np.diff(confidences[order]) <= 0).all()
+
+
+def test_answers_that_agree_share_their_chances():
+    scores = np.log([0.4, 0.3, 0.2, 0.1])
+    share, lead = standing(scores, ["Roe", "Smith", "Roe", "Lee"])
+    assert share == pytest.approx(0.6)
+    assert lead == pytest.approx(np.log(4))  # of fewer than six, the last one is the rival
+    assert standing(np.array([-7.0]), ["Roe"]) == (1.0, 0.0)
+
+
+def test_a_lead_over_the_field_is_trusted():
+    weighing = Weighing(rank={"relevance": 1.0}, trust={"lead": 1.0, "share": 1.0, "bias": -3.0})
+    column = np.array([name == "relevance" for name in FEATURES], float)
+
+    def surest(*relevances: float) -> float:
+        rows = np.outer(relevances, column)
+        return float(weighing.weigh(rows, [str(value) for value in relevances])[1].max())
+
+    assert surest(3.0, 0.0) > 0.5 > surest(3.0, 2.9)
+
+
+def test_how_a_candidate_stands_ranks_nothing():
+    with pytest.raises(ValueError, match="share"):
+        Weighing(rank={"share": 1.0}, trust={})
+
+
+def test_equal_answers_are_told_by_their_words(whole):
+    passages = [whole("Jane  Roe came."), whole("Then JANE ROE left. Nobody wept.")]
+    reader = SpanReader(WordModel({"Jane": 3.0, "Roe": 3.0, "JANE": 3.0, "ROE": 3.0}))
+    asked, told = analyse("Who came?"), analyse("Why did she come?")
+    words = answers_of(asked, reader.candidates(asked, passages))
+    assert words.count("jane roe") == 2
+    assert "then jane roe left." in answers_of(told, reader.candidates(told, passages))
+
+
+def test_a_sentence_like_the_question_is_near_it(whole):
+    class Bag:
+        """Embeds a text as which of three words it has."""
+
+        model_id, dim = "bag", 3
+
+        def embed_query(self, text: str) -> np.ndarray:
+            found = np.array([word in text for word in ("dam", "Roe", "45")], np.float32)
+            return found / max(1.0, float(np.linalg.norm(found)))
+
+        def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+            return np.array([self.embed_query(text) for text in texts])
+
+    asked = analyse("Why did the dam fail?")
+    reader = SpanReader(WordModel(), Bag())
+    candidates = reader.candidates(asked, [whole(STORY)])
+    table = reader.features(asked, candidates)[:, FEATURES.index("similarity")]
+    near = dict(zip(answers_of(asked, candidates), table, strict=True))
+    assert near["the dam at norvik failed on monday morning."] == 1
+    assert near["jane roe said about 45 people left norvik at once."] == 0
 
 
 def test_one_feature_for_each_name(whole):
@@ -214,7 +277,7 @@ def inside(part: Span, whole_span: Span) -> bool:
 def test_with_the_bundled_model(answerer):
     question = "Who is the governor of Belgorod?"
     passages = answerer.searcher.search(question)
-    reader = SpanReader.bundled()
+    reader = SpanReader.bundled(answerer.searcher.embedder)
     evidence = reader.read(question, passages)
     assert evidence
     assert reader.model_id.startswith("article-qa-reader-")

@@ -6,9 +6,10 @@ Each question is asked of a whole index, as users do: the "tune" half of the see
 of the articles of OneStopQA, and questions of a part of the articles of SQuAD 2.0 dev; of the last
 also with their own paragraph alone. `rank` is a conditional logit over the candidates of a question
 (McFadden 1974), the right ones against the others. `trust` is a logistic regression of whether the
-best candidate is right; each question counts once more without the passages that answer it, where
-every answer is wrong. The threshold gives the best mean of right answers and right refusals.
-The rest of those sets, and the "held" half of the seeds' questions, are never looked at.
+best candidate is right, which also knows how it stands among the others; each question counts once
+more without the passages that answer it, where every answer is wrong. The threshold gives the best
+mean of right answers and right refusals. The rest of those sets, and the "held" half of the seeds'
+questions, are never looked at.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -44,8 +45,16 @@ from index.types import Article, RankedPassage
 from qa.answer import TOP_K
 from qa.evaluate import GoldQuestion, holds, read_questions
 from qa.followup import standalone
-from qa.question import analyse
-from qa.span_reader import FEATURES, Candidate, SpanReader
+from qa.question import Question, analyse
+from qa.span_reader import (
+    FEATURES,
+    STANDING,
+    Candidate,
+    SpanReader,
+    Weighing,
+    answers,
+    standing,
+)
 from training.newton import Floats, logistic, newton
 
 ROOT = Path(__file__).parents[2]
@@ -59,18 +68,39 @@ FIT_SHARE = 0.5  # of the articles of a development set
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One question with its candidates; at least one."""
+class Pool:
+    """Candidates that compete; at least one."""
 
-    source: str
     features: Floats  # (n, len(FEATURES))
     labels: Floats  # (n,): 1 if the candidate is right
-    without: Floats | None  # features of those left when the answering passages are gone
+    answers: tuple[str, ...]  # what each answers
+
+    def best(self, rank: Floats) -> int:
+        """Return the number of the candidate with the highest score."""
+        return int((self.features @ rank).argmax())
+
+    def standing(self, rank: Floats) -> tuple[float, ...]:
+        """Return the numbers of the best candidate that `STANDING` names."""
+        return standing(self.features @ rank, self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question with its candidates."""
+
+    source: str
+    found: Pool
+    without: Pool | None  # those left when the answering passages are gone: none is right
 
     @property
     def weight(self) -> float:
         """How much the question counts."""
         return WEIGHTS[self.source]
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """The question as asked, and once more without what answers it."""
+        return (self.found, self.without) if self.without else (self.found,)
 
 
 def is_fitted_on(title: str) -> bool:
@@ -80,34 +110,34 @@ def is_fitted_on(title: str) -> bool:
 
 def fit(cases: Sequence[Case]) -> dict[str, Any]:
     """Return `rank`, `trust` and `slope` as qa/span_reader.py reads them."""
-    spread = np.vstack([case.features for case in cases]).std(axis=0)
+    spread = np.vstack([case.found.features for case in cases]).std(axis=0)
     # A clue that is seldom there gets no more freedom than this: few cases would decide its weight.
     scale = 1.0 / np.maximum(spread, LEAST_SPREAD)
     rank = _fit_rank(cases, scale)
     trust, bias = _fit_trust(cases, rank, scale)
     return {
-        "rank": _named(rank),
-        "trust": {"bias": round(bias, 4), **_named(trust)},
+        "rank": _named(FEATURES, rank),
+        "trust": {"bias": round(bias, 4), **_named((*FEATURES, *STANDING), trust)},
         "slope": 1.0,
     }
 
 
 def _fit_rank(cases: Sequence[Case], scale: Floats) -> Floats:
     """Return the weights that make the right candidates the most likely ones."""
-    answered = [case for case in cases if 0 < case.labels.sum() < len(case.labels)]
+    answered = [case for case in cases if 0 < case.found.labels.sum() < len(case.found.labels)]
     size = len(FEATURES)
 
     def derivatives(weights: Floats) -> tuple[float, Floats, Floats]:
         loss = 0.5 * RIDGE * float(weights @ weights)
         gradient, curvature = RIDGE * weights, RIDGE * np.eye(size)
         for case in answered:
-            features = case.features * scale
+            features, labels = case.found.features * scale, case.found.labels
             scores = features @ weights
             chances = np.exp(scores - np.logaddexp.reduce(scores))
             # The right candidates share their part as they stand now: the chance that any is best.
-            gold = chances * case.labels
+            gold = chances * labels
             total = gold.sum()
-            gold = gold / total if total > 1e-12 else case.labels / case.labels.sum()
+            gold = gold / total if total > 1e-12 else labels / labels.sum()
             mean = chances @ features
             loss -= case.weight * float(np.log(max(total, 1e-12)))
             gradient = gradient + case.weight * (mean - gold @ features)
@@ -120,40 +150,42 @@ def _fit_rank(cases: Sequence[Case], scale: Floats) -> Floats:
 
 def _fit_trust(cases: Sequence[Case], rank: Floats, scale: Floats) -> tuple[Floats, float]:
     """Return the weights and the bias of the log odds that the best candidate is right."""
-    rows, labels, counts = [], [], []
-    for case in cases:
-        for features, gold in ((case.features, case.labels), (case.without, None)):
-            if features is not None:
-                best = int((features @ rank).argmax())
-                rows.append([1.0, *(features[best] * scale)])
-                labels.append(float(gold[best]) if gold is not None else 0.0)
-                counts.append(case.weight)
-    weights = logistic(np.array(rows), np.array(labels), np.array(counts), RIDGE)
+    pools = [(pool, case.weight) for case in cases for pool in case.pools]
+    own = np.array([pool.features[pool.best(rank)] for pool, _ in pools])
+    stands = np.array([pool.standing(rank) for pool, _ in pools])
+    labels = np.array([pool.labels[pool.best(rank)] for pool, _ in pools])
+    counts = np.array([weight for _, weight in pools])
+    scale = np.append(scale, 1.0 / np.maximum(stands.std(axis=0), LEAST_SPREAD))
+    rows = np.hstack([np.ones((len(pools), 1)), np.hstack([own, stands]) * scale])
+    weights = logistic(rows, labels, counts, RIDGE)
     return weights[1:] * scale, float(weights[0])
 
 
-def best_threshold(judged: Sequence[tuple[Case, dict[str, Any]]]) -> float:
+def confidence(pool: Pool, weights: Mapping[str, Any]) -> tuple[float, bool]:
+    """Return how sure the weights are of the best candidate, in [0, 1], and whether it is right."""
+    weighing = Weighing(**weights)
+    scores, confidences = weighing.weigh(pool.features, pool.answers)
+    best = int(scores.argmax())
+    return float(confidences[best]), bool(pool.labels[best])
+
+
+def best_threshold(judged: Sequence[tuple[Case, Mapping[str, Any]]]) -> float:
     """Return the confidence that best parts right answers from what should be refused.
 
     Args:
         judged: The cases, each with the weights of its kind. Those of SQuAD are left out: news is
             what the product is for.
     """
-    sure, right, answerable, counts = [], [], [], []
-    for case, weights in judged:
-        rank, trust = _vector(weights["rank"]), _vector(weights["trust"])
-        for features, gold in ((case.features, case.labels), (case.without, None)):
-            if features is not None and case.source in {"seeds", "news"}:
-                best = int((features @ rank).argmax())
-                log_odds = weights["trust"]["bias"] + features[best] @ trust
-                sure.append(1.0 / (1.0 + np.exp(-log_odds)))
-                right.append(gold is not None and gold[best] > 0)
-                answerable.append(gold is not None and bool(gold.any()))
-                counts.append(case.weight)
-    confidence, is_right, can, count = map(np.array, (sure, right, answerable, counts))
+    rows = [
+        (*confidence(pool, weights), bool(pool.labels.any()), case.weight)
+        for case, weights in judged
+        if case.source in {"seeds", "news"}
+        for pool in case.pools
+    ]
+    sure, is_right, can, count = map(np.array, zip(*rows, strict=True))
 
     def gain(threshold: float) -> float:
-        said = confidence >= threshold
+        said = sure >= threshold
         hits = (count * (said & is_right)).sum() / (count * can).sum()
         refusals = (count * (~said & ~can)).sum() / (count * ~can).sum()
         return float(hits + refusals)
@@ -171,7 +203,7 @@ class Cases:
         """Index the sources into a folder."""
         build_index(sources, folder)
         self.searcher = Searcher.open(folder, OnnxEmbedder.bundled())
-        self._reader = SpanReader.bundled(self.searcher.rarity)
+        self._reader = SpanReader.bundled(self.searcher.embedder, self.searcher.rarity)
         self.found: dict[bool, list[Case]] = {True: [], False: []}  # by: few words answer
 
     def add(
@@ -191,13 +223,18 @@ class Cases:
         ]
         answering = {_passage(item) for item, ok in zip(candidates, right, strict=True) if ok}
         rest = [item for item in candidates if _passage(item) not in answering]
-        case = Case(
-            source=source,
+        without = self._pool(asked, rest, [False] * len(rest)) if rest and answering else None
+        case = Case(source, self._pool(asked, candidates, right), without)
+        self.found[asked.wants_span].append(case)
+
+    def _pool(
+        self, asked: Question, candidates: Sequence[Candidate], right: Sequence[bool]
+    ) -> Pool:
+        return Pool(
             features=self._reader.features(asked, candidates),
             labels=np.array(right, np.float64),
-            without=self._reader.features(asked, rest) if rest and answering else None,
+            answers=tuple(answers(asked, candidates)),
         )
-        self.found[asked.wants_span].append(case)
 
 
 def seeds_cases(folder: Path) -> Cases:
@@ -262,12 +299,8 @@ def _is_near(item: Candidate, golds: Sequence[str]) -> bool:
     return any(best_f1(words, [gold]) >= NEAR_F1 or words in gold for gold in golds)
 
 
-def _named(weights: Floats) -> dict[str, float]:
-    return {name: round(float(weight), 4) for name, weight in zip(FEATURES, weights, strict=True)}
-
-
-def _vector(weights: dict[str, float]) -> Floats:
-    return np.array([weights[name] for name in FEATURES])
+def _named(names: Sequence[str], weights: Floats) -> dict[str, float]:
+    return {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -289,7 +322,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         cases = [case for part in sets for case in part.found[wants_span]]
         calibration[kind] = fit(cases)
         judged += [(case, calibration[kind]) for case in cases]
-        print(f"{kind}: {len(cases)} cases, {sum(case.labels.any() for case in cases)} answerable")
+        answerable = sum(case.found.labels.any() for case in cases)
+        print(f"{kind}: {len(cases)} cases, {answerable} answerable")
     calibration["threshold"] = round(best_threshold(judged), 2)
     args.out.write_text(json.dumps(calibration, indent=2) + "\n", encoding="utf-8")
     print(f"threshold {calibration['threshold']}, written to {args.out}")
