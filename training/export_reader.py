@@ -28,7 +28,7 @@ from training.embedder_graph import DIM, Array
 from training.export_embedder import sha256
 from training.reader_graph import HEADS, MAX_TOKENS, build_graph
 
-NAME = "article-qa-reader-1"
+NAME = "article-qa-reader-2"
 
 
 def read_weights(path: Path) -> dict[str, Array]:
