@@ -42,6 +42,4 @@ def in_float(graph: Path, searcher: Searcher) -> Iterator[Reader]:
         manifest["sha256"][MODEL_FILE] = sha256(graph.read_bytes()).hexdigest()
         (copy / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
         model = ReaderModel(copy)
-        yield SpanReader(
-            model, searcher.embedder, searcher.rarity, calibration=model.calibration
-        )
+        yield SpanReader(model, searcher.embedder, searcher.rarity, calibration=model.calibration)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from qa.reader import Evidence, Reader
 
 NEAR_F1 = 0.5  # from here, different words for the right answer: "the 1980s" for "late 1980s"
 REPORT_EVERY_S = 15.0
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ def rights(readings: Readings) -> Floats:
     return np.array([float(item.is_right) for item in readings])
 
 
-def watched(questions: Sequence[Asked], label: str) -> Iterator[Asked]:
+def watched(questions: Sequence[Item], label: str) -> Iterator[Item]:
     """Yield the questions; say now and then on stderr how far it is."""
     began = reported = time.monotonic()
     for number, item in enumerate(questions):

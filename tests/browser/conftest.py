@@ -59,6 +59,13 @@ ARTICLES = [
         outlet="Harbour Gazette",
     ),
     Article.create(
+        id="bill",
+        title="Island Council Reckons Up the Ferry Bill",
+        text="Repairs of the ferries cost 55 million crowns, the council of Lysoe found.",
+        outlet="Island Post",
+        published=date(2021, 5, 9),
+    ),
+    Article.create(
         id="attack",
         title=f"Lighthouse {ATTACK}",
         text=f"{ATTACK}\n\nThe lighthouse keeper Tobias Lund repaired the lamp {IMAGE} in October. "

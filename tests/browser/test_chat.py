@@ -43,6 +43,17 @@ def test_from_a_question_to_the_exact_words_in_the_article(visit):
     assert page.evaluate("document.activeElement.className") == "aq-open"
 
 
+def test_values_that_differ_are_a_table_with_its_sources(visit):
+    visit.ask("How many million crowns did the repairs cost?")
+    table = visit.page.locator("#turn-1 .aq-short table")
+    rows = [row.split("\t") for row in table.inner_text().splitlines()]
+    assert [row[0].split()[0] for row in rows] == ["Answer", "55", "41"]  # newest first
+    assert [row[1] for row in rows[1:]] == ["Island Post", "Harbour Gazette"]
+    table.locator("a.aq-cite").nth(1).click()
+    assert "41 million crowns" in visit.page.inner_text("#cite-1-2 mark")
+    assert "aq-chosen" in visit.page.get_attribute("#cite-1-2", "class")
+
+
 def test_words_far_down_a_long_article_are_scrolled_into_view(visit):
     visit.ask("Who signed the contract for the bridge?")
     visit.page.click("#cite-1-1 blockquote")  # the whole card opens it

@@ -146,6 +146,7 @@ def answers(answerer, gold):
     return [answerer.ask(item.question, item.history) for item in gold]
 
 
+@pytest.mark.timeout(900)  # 165 questions: two minutes, and more where cores are busy
 def test_every_citation_of_every_question_is_exact(answers, answerer):
     for answer in answers:
         check(answer, answerer)
