@@ -29,12 +29,12 @@ def average(files: Sequence[Path]) -> dict[str, Array]:
     for path, shape in zip(files, shapes, strict=True):
         if shape != shapes[0]:
             raise ValueError(f"{path} holds other tensors than {files[0]}")
-    return {
-        name: np.mean([weights[name] for weights in loaded], axis=0, dtype=np.float64).astype(
-            np.float32
-        )
-        for name in loaded[0]
-    }
+    return {name: _mean([weights[name] for weights in loaded]) for name in loaded[0]}
+
+
+def _mean(arrays: Sequence[Array]) -> Array:
+    mean: Array = np.stack(arrays).mean(axis=0, dtype=np.float64)
+    return mean.astype(np.float32)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
