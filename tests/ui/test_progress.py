@@ -46,7 +46,7 @@ def test_nothing_is_drawn_elsewhere():
 
 
 def test_a_phase_of_nothing_can_be_drawn():
-    drawn(True, BuildProgress("embed", 0, 0, "passages"))
+    assert LABELS["embed"] in drawn(True, BuildProgress("embed", 0, 0, "passages"))
 
 
 @pytest.mark.parametrize(
