@@ -3,7 +3,8 @@
 ArticleQAError
 ├── ConfigError            a setting is unknown or cannot be read
 ├── SourceError            a path, file or folder cannot be used as a source of articles
-│   └── ParseError         one file is readable but no article comes out of it
+│   ├── ParseError         one file is readable but no article comes out of it
+│   └── FetchError         an address may not be opened, or could not be fetched
 ├── IndexMissingError      there is no index where one was asked for
 ├── IndexLockedError       another process is building this index
 ├── IndexDamagedError      the index on disk is not what its manifest says
@@ -34,6 +35,10 @@ class SourceError(ArticleQAError):
 
 class ParseError(SourceError):
     """One file is readable but no article comes out of it; the message is the reason."""
+
+
+class FetchError(SourceError):
+    """An address may not be opened, or could not be fetched; the message is the reason."""
 
 
 class IndexMissingError(ArticleQAError):

@@ -8,7 +8,7 @@ from typing import Any
 
 from index.types import Article, Passage
 
-FORMAT = 1  # bump when the schema changes: an index of another format is not opened
+FORMAT = 2  # bump when the schema changes: an index of another format is not opened
 
 SCHEMA = """
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -27,7 +27,8 @@ CREATE TABLE article (
     captions TEXT NOT NULL,   -- JSON [[start, end], ...]
     url TEXT, outlet TEXT, byline TEXT, section TEXT,
     tags TEXT NOT NULL,       -- JSON list
-    published TEXT, retrieved TEXT, source TEXT NOT NULL, language TEXT
+    published TEXT, updated TEXT, retrieved TEXT, source TEXT NOT NULL, language TEXT,
+    origins TEXT NOT NULL     -- JSON object: field -> where its value was found
 );
 CREATE INDEX article_of_source ON article (source_name);
 -- Covers filters: both columns lie behind the text, and would be slow to reach.
@@ -56,9 +57,9 @@ CREATE VIRTUAL TABLE word_index USING fts5 (
 """
 ARTICLE_COLUMNS = (
     "id, version, title, text, captions, url, outlet, byline, section, tags, "
-    "published, retrieved, source, language"
+    "published, updated, retrieved, source, language, origins"
 )
-JSON_COLUMNS = ("captions", "tags")
+JSON_COLUMNS = ("captions", "tags", "origins")
 PASSAGE_COLUMNS = "passage.number, article, ordinal, start, end, n_tokens, kind"
 
 

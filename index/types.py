@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
 PassageKind = Literal["body", "caption"]
 
+DAYS = frozenset({"published", "updated"})  # the fields of an article that are days
 VERSION_LENGTH = 16  # hex digits of sha256: 64 bits, no collision among any newsroom's articles
 
 
@@ -64,9 +65,12 @@ class Article:
     section: str | None = None
     tags: tuple[str, ...] = ()
     published: date | None = None  # None means unknown; never "now"
+    updated: date | None = None  # the day the outlet last changed it, as the outlet says
     retrieved: datetime | None = None
     source: str = ""  # where it came from, e.g. "seeds/war/kozinka.txt" or "briefs.jsonl#3"
     language: str | None = None  # BCP 47, e.g. "en"
+    # Field name -> where its value was found, in words: {"published": "JSON-LD datePublished"}.
+    origins: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def create(
@@ -91,9 +95,9 @@ class Article:
             id: An id of the caller's own, used as it is.
             **metadata: Any other field of `Article`.
         """
-        published = metadata.get("published")
-        if isinstance(published, datetime):  # which is a date to Python, but is not stored as one
-            metadata["published"] = published.date()
+        for name in DAYS & metadata.keys():
+            if isinstance(day := metadata[name], datetime):  # a date to Python, not to the record
+                metadata[name] = day.date()
         body = normalize_text(text)
         spans: list[Span] = []
         for caption in filter(None, map(normalize_text, captions)):
@@ -115,8 +119,8 @@ class Article:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; dates are ISO 8601 strings."""
         values = asdict(self)
-        values["published"] = self.published and self.published.isoformat()
-        values["retrieved"] = self.retrieved and self.retrieved.isoformat()
+        for name in (*DAYS, "retrieved"):
+            values[name] = values[name] and values[name].isoformat()
         return values
 
     @classmethod
@@ -128,13 +132,13 @@ class Article:
             TypeError: If another field is missing, or one is unknown.
             ValueError: If a date is not ISO 8601.
         """
-        published, retrieved = values["published"], values["retrieved"]
+        retrieved = values["retrieved"]
         return cls(
             **{
                 **values,
+                **{name: values[name] and date.fromisoformat(values[name]) for name in DAYS},
                 "captions": tuple(Span(*span) for span in values["captions"]),
                 "tags": tuple(values["tags"]),
-                "published": published and date.fromisoformat(published),
                 "retrieved": retrieved and datetime.fromisoformat(retrieved),
             }
         )
@@ -144,6 +148,8 @@ def _storable(value: Any) -> Any:  # noqa: ANN401 - any field of Article
     """Return the value without lone surrogates, which no database takes."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {_storable(key): _storable(item) for key, item in value.items()}
     return tuple(map(_storable, value)) if isinstance(value, list | tuple) else value
 
 
