@@ -1,27 +1,33 @@
-"""Sources → next generation: compare by hash, parse, chunk, embed, build, verify, publish.
+"""Sources → next generation: compare by hash, parse, chunk, embed, group, build, verify, publish.
 
 Runs in the building process. What it does not know: pipes, terminals, and who is asking.
 """
 
 from __future__ import annotations
 
+import errno
 import json
-import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from index.changes import RECORD_SUFFIXES, Changes, Comparison, Patterns
 from index.embed import Embedder
-from index.errors import ConfigError, IndexDamagedError, IndexLockedError, ParseError, SourceError
-from index.generation import RECORD, Generation
-from index.parsing.formats import FORMATS, parse_source
+from index.errors import DiskFullError, IndexDamagedError, SourceError
+from index.generation import Generation
+from index.job import Job
+from index.lock import hold
+from index.parsing.formats import FORMATS
+from index.parsing.options import ParseOptions
+from index.reading import Reading, Remote, file_task, read_all
 from index.record import Record, Source
 from index.report import BuildProgress, BuildReport, OnProgress, Phase, Problem, Unit
-from index.roots import GIVEN, Roots, resolve_roots
-from index.sources.folder import SourceFile, find_sources, read_source
+from index.roots import GIVEN, Roots, is_remote, resolve_roots
+from index.service import repair_pointer
+from index.space import require_room
 from index.staging import (
     Mode,
     OnCount,
@@ -33,16 +39,10 @@ from index.staging import (
 )
 from index.types import Article
 
-LOCK, HOLDER = ".lock", ".lock.pid"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What one build is asked to do."""
-
-    index_dir: Path
-    paths: tuple[Path, ...]  # files and folders; none means all that the index knows
-    rebuild: bool = False  # forget what is there and read everything again
+DISK_FULL = (
+    "disk is full",
+    "No space left on device",
+)  # SQLite's words in Chroma's mouth, the OS's
 
 
 def assemble(
@@ -51,27 +51,23 @@ def assemble(
     """Bring the index up to date with its sources and report what changed.
 
     Args:
-        job: Where the index is and which paths to look at.
+        job: Where the index is and what to look at.
         embedder: Computes the vectors.
         given: Articles handed over as values; together they are one root, so those given earlier
-            and not now disappear. None leaves that root as it is.
+            and not now disappear, unless the job is additive. None leaves that root as it is.
         on_progress: Called often; must be quick.
 
     Raises:
         ConfigError: If the folder of the index cannot be made.
+        ReadOnlyIndexError: If it cannot be written.
         IndexLockedError: If another process is building this index.
+        DiskFullError: If there is no room.
         SourceError: If there is not one readable article.
         BuildFailedError: If the new generation does not pass its check.
     """
-    try:
-        job.index_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"The index cannot be kept at {job.index_dir} ({error.strerror}). "
-            "Choose another folder with --index DIR."
-        ) from error
-    with _lock(job.index_dir), closing(_Assembly(job, embedder, on_progress)) as assembly:
-        return assembly.run(given)
+    with hold(job.index_dir), _disk_full_named(job.index_dir):
+        with closing(_Assembly(job, embedder, on_progress)) as assembly:
+            return assembly.run(given)
 
 
 class _Assembly:
@@ -79,14 +75,17 @@ class _Assembly:
 
     def __init__(self, job: Job, embedder: Embedder, on_progress: OnProgress) -> None:
         self.job, self.embedder, self.on_progress = job, embedder, on_progress
-        self.base, self.before = _in_service(job)
+        self.base, self.before, self.notice = _in_service(job)
         self.timings_s: dict[str, float] = {}
         self.unreadable: list[Problem] = []
+        self.passed_over: Counter[str] = Counter()
+        self.renamed = 0
         models = model_settings(embedder).items()
         stale = self.base is not None and not self.base.manifest.settings.items() >= models
         self.fresh = job.rebuild or stale
         self.staging: Staging | None = None
         if self.fresh or self.base is None:
+            require_room(job.index_dir, self.base)
             self.staging = self._start("rebuild" if job.rebuild else "renew")
 
     def close(self) -> None:
@@ -98,31 +97,38 @@ class _Assembly:
     def run(self, given: Iterable[Article] | None) -> BuildReport:
         """Go through the phases; return the report."""
         with self._phase("scan"):
-            changed, gone = self._compare(self._roots(given is not None))
+            settings = self._settings()
+            self._remove_and_readmit()
+            roots = self._roots(given is not None)
+            changes = self._look(roots, settings)
         with self._phase("read"):
-            for name in gone:
-                self._writable().record.remove_source(name)
-            self._read_files(changed)
+            self._prepare(changes, roots)
+            self._read(changes, roots, settings.options)
             if given is not None:
                 self._read_given(given)
         if self.staging is None:
             discard(self.job.index_dir)  # a build that was stopped, of a change since undone
-            return self._report(embedded=0)
+            return self._report()
         self._require_articles(self.staging)
-        with self._phase("embed"):
-            embedded = self.staging.embed(self._counter("embed", "passages"))
+        return self._finish(self.staging)
+
+    def _finish(self, staging: Staging) -> BuildReport:
+        """Go through the phases that follow reading; return the report."""
+        self._embed(staging)
+        with self._phase("group"):
+            staging.group(self._counter("group", "articles"))
         with self._phase("vectors"):
-            self.staging.build_vectors(self._counter("vectors", "passages"))
-        report = self._report(embedded=embedded)
+            staging.build_vectors(self._counter("vectors", "passages"))
+        report = self._report()
         with self._phase("verify"):
             self.on_progress(BuildProgress("verify", 0, 1, "checks"))
-            generation = self.staging.publish()
+            generation = staging.publish()
             self.on_progress(BuildProgress("verify", 1, 1, "checks"))
         return replace(
             report,
             generation=generation.manifest.number,
             changed=True,
-            timings_s=dict(self.timings_s),
+            timings_s=self._rounded_timings(),
         )
 
     @property
@@ -140,84 +146,129 @@ class _Assembly:
     def _start(self, mode: Mode) -> Staging:
         return Staging.start(self.job.index_dir, self.embedder, self.base, mode)
 
+    # What to look at
+
+    def _settings(self) -> _Settings:
+        """Return what users set about sources; what is said now is remembered."""
+        stored = self._record.settings()
+        values = {name: getattr(self.job, name) for name in ("include", "exclude", "fields")}
+        found = dict(stored)
+        for name, value in values.items():
+            if value is not None:
+                found[name] = json.dumps(value if isinstance(value, tuple) else dict(value))
+                if found[name] != stored.get(name, "{}" if name == "fields" else "[]"):
+                    self._writable().record.put_setting(name, found[name])
+        fields: dict[str, str] = json.loads(found.get("fields", "{}"))
+        return _Settings(
+            Patterns(*(tuple(json.loads(found.get(key, "[]"))) for key in ("include", "exclude"))),
+            ParseOptions(fields=fields),
+            RECORD_SUFFIXES if fields != json.loads(stored.get("fields", "{}")) else frozenset(),
+        )
+
+    def _remove_and_readmit(self) -> None:
+        for name in self.job.remove:
+            if self._record.article(name) is not None:
+                self._writable().record.remove_article(name)
+            else:
+                self._writable().remove_root(self._root_named(name))
+        for name in self.job.readmit:
+            if name not in self._record.excluded():
+                raise SourceError(f"{name!r} is not the id of an article that was removed.")
+            self._writable().readmit(name)
+
+    def _root_named(self, name: str) -> str:
+        roots = self._record.roots()
+        for path, label in roots.items():
+            if name in {path, label} or (not is_remote(path) and str(Path(name).resolve()) == path):
+                return path
+        known = ", ".join(sorted(roots.values())) or "none"
+        raise SourceError(
+            f"The index has neither an article nor a root {name!r}. Roots: {known}. "
+            "The ids of articles are in the first column of: article-qa articles list"
+        )
+
     def _roots(self, only_given: bool) -> Roots:
         known = self._record.roots()
-        if only_given and not self.fresh:
+        if not self.fresh and (only_given or self.job.remove):
             return Roots(known, (), ())
-        everything = tuple(map(Path, known)) if self.fresh else ()
-        roots = resolve_roots((*everything, *self.job.paths), known)
+        everything = tuple(known) if self.fresh else ()
+        roots = resolve_roots((*everything, *self.job.urls, *self.job.paths), known)
         if dict(roots.known) != known:
             self._writable().record.put_roots(roots.known)
         return roots
 
-    def _compare(self, roots: Roots) -> tuple[list[tuple[SourceFile, Source]], list[str]]:
-        """Return the files to read, each with its new state, and the names of sources gone."""
+    def _look(self, roots: Roots, settings: _Settings) -> Changes:
+        comparison = Comparison(
+            self._record.sources(),
+            self.job.index_dir.resolve(),
+            settings.patterns,
+            settings.stale_suffixes,
+        )
+        files = [(root, roots.known[root]) for root in roots.scanned if not is_remote(root)]
+        changes = comparison.look(files, roots.replaced, self._counter("scan", "files"))
+        self.unreadable += changes.unreadable
+        self.passed_over += changes.passed_over
+        return changes
+
+    def _prepare(self, changes: Changes, roots: Roots) -> None:
+        """Take away what is gone, and see to it that what cannot be read now is not lost."""
+        if changes.to_read:
+            size = sum(
+                file.path.stat().st_size for file, _ in changes.to_read if file.path.exists()
+            )
+            require_room(self.job.index_dir, self.base, size)
+        for name in sorted(changes.gone):
+            self._writable().record.remove_source(name)
+        if self.fresh and self.staging:
+            for root in changes.away:
+                self.staging.keep(root=root)
+            for name in sorted(changes.kept):
+                self.staging.keep(name=name)
+            for root in filter(is_remote, roots.known):  # pages a feed no longer lists stay
+                self.staging.keep(root=root, with_fetches=not self.job.rebuild)
+
+    # Reading
+
+    def _read(self, changes: Changes, roots: Roots, options: ParseOptions) -> None:
+        """Parse what changed, store it, and embed it on the way."""
         known = self._record.sources()
-        changed: list[tuple[SourceFile, Source]] = []
-        gone = {name for name, source in known.items() if source.root in roots.replaced}
-        for root in roots.scanned:
-            try:
-                files = self._files(Path(root), roots.known[root])
-            except SourceError as error:
-                if roots.replaced:  # by this one, perhaps: their articles would be lost
-                    raise
-                # A folder that is away (an unmounted disk) is no reason to forget its articles.
-                self.unreadable.append(Problem(roots.known[root], str(error)))
-                if self.fresh and self.staging:
-                    self.staging.keep(root=root)
-                continue
-            missing = {name for name, source in known.items() if source.root == root}
-            for done, file in enumerate(files, 1):
-                self.on_progress(BuildProgress("scan", done, len(files), "files"))
-                missing.discard(file.name)
-                gone.discard(file.name)
-                source = self._hashed(file, root)
-                if source and (old := known.get(file.name)) != source:
-                    if old is None or old.digest != source.digest or old.root != root:
-                        changed.append((file, source))
-            gone |= missing
-        return changed, sorted(gone)
+        self.renamed = sum(
+            bool(source.known_as) and name not in known
+            for name, source in ((source.name, source) for _, source in changes.to_read)
+        )
+        remote = Remote(
+            {root: self._record.fetches(root) for root in roots.scanned if is_remote(root)},
+            known,
+            options,
+            allow_loopback=self.job.allow_loopback,
+        )
+        readings = [file_task(file, source, options) for file, source in changes.to_read]
+        with closing(remote):
+            for done, reading in enumerate(read_all(readings, remote, self.embedder), 1):
+                self._store(reading)
+                total = max(len(readings), done)
+                self.on_progress(BuildProgress("read", done, total, "sources"))
+                if self.staging and self.staging.is_batch_waiting():
+                    self._embed(self.staging)
+        self.unreadable += remote.problems
+        if self.staging:
+            for fetch in remote.lists_read():
+                self.staging.record.put_fetch(fetch)
 
-    def _files(self, root: Path, label: str) -> list[SourceFile]:
-        """Return the sources below a root by their names in this index."""
-        index_dir = self.job.index_dir.resolve()  # may lie among the articles: it is none of them
-        return [
-            replace(file, name=label + file.name.removeprefix(root.name))
-            for file in find_sources(root)
-            if not file.path.is_relative_to(index_dir)
-        ]
-
-    def _hashed(self, file: SourceFile, root: str) -> Source | None:
-        try:
-            return Source(file.name, root, source_digest(read_source(file)), ())
-        except SourceError as error:
-            self.unreadable.append(Problem(file.name, str(error)))
+    def _store(self, reading: Reading) -> None:
+        if reading.unreadable is not None:  # gone or changed its rights since it was hashed
+            self.unreadable.append(Problem(reading.source.name, reading.unreadable))
             if self.fresh and self.staging:
-                self.staging.keep(name=file.name)
-            return None
-
-    def _read_files(self, changed: Sequence[tuple[SourceFile, Source]]) -> None:
-        for done, (file, source) in enumerate(changed, 1):
-            self._read_file(file, source)
-            self.on_progress(BuildProgress("read", done, len(changed), "files"))
-
-    def _read_file(self, file: SourceFile, source: Source) -> None:
-        try:
-            data = read_source(file)
-            parsed = parse_source(file.name, data)
-            articles, problems = parsed.articles, parsed.problems
-        except ParseError as error:
-            articles, problems = (), (str(error),)
-        except SourceError as error:  # gone or changed its rights since it was hashed
-            self.unreadable.append(Problem(file.name, str(error)))
+                self.staging.keep(name=reading.source.name)
             return
-        # Hashed again: what counts is what was parsed, should the file have changed in between.
-        source = replace(source, digest=source_digest(data), problems=problems)
-        self._writable().put(source, articles)
+        staging = self._writable()
+        staging.put_chunked(reading.source, reading.articles)
+        if reading.fetch is not None:
+            staging.record.put_fetch(reading.fetch)
 
     def _read_given(self, given: Iterable[Article]) -> None:
         known = self._record.sources(GIVEN)
-        missing = set(known)
+        missing = set() if self.job.additive else set(known)
         seen: set[tuple[str, bytes]] = set()
         copies: Counter[str] = Counter()
         for done, article in enumerate(given, 1):
@@ -231,17 +282,26 @@ class _Assembly:
             missing.discard(source.name)
             if source.name not in known or known[source.name].digest != digest:
                 self._writable().put(source, [article])
-            self.on_progress(BuildProgress("read", done, done, "files"))
+                if self.staging and self.staging.is_batch_waiting():
+                    self._embed(self.staging)
+            self.on_progress(BuildProgress("read", done, done, "sources"))
         for name in sorted(missing):
             self._writable().record.remove_source(name)
 
+    def _embed(self, staging: Staging) -> None:
+        with self._phase("embed"):
+            staging.embed(self._counter("embed", "passages"))
+
+    # The report
+
     def _require_articles(self, staging: Staging) -> None:
-        if staging.record.counts()[1]:
+        if staging.record.counts()[1] or self.job.remove:
             return
         problems = self._problems()
         staging.record.close()
         discard(self.job.index_dir)
-        where = ", ".join(map(str, self.job.paths)) or "the sources given"
+        asked = (*self.job.paths, *self.job.urls)
+        where = ", ".join(map(str, asked)) or "the sources given"
         reasons = "".join(f"\n  {item.source}: {item.reason}" for item in problems[:10])
         raise SourceError(
             f"No article could be read from {where}. Supported files: {' '.join(FORMATS)}."
@@ -252,7 +312,7 @@ class _Assembly:
         stored = (Problem(*problem) for problem in self._record.problems())
         return (*self.unreadable, *stored)
 
-    def _report(self, *, embedded: int) -> BuildReport:
+    def _report(self) -> BuildReport:
         before = self.before.versions() if self.before else {}
         after = self._record.versions()
         shared = before.keys() & after.keys()
@@ -262,63 +322,74 @@ class _Assembly:
             generation=self.base.manifest.number if self.base else 0,
             n_articles=n_articles,
             n_passages=n_passages,
+            n_stories=self._record.n_stories(),
             added=len(after) - len(shared),
             updated=updated,
             removed=len(before) - len(shared),
             unchanged=len(shared) - updated,
-            embedded=embedded,
+            renamed=self.renamed,
+            embedded=self.staging.n_embedded if self.staging else 0,
             problems=self._problems(),
+            passed_over=dict(self.passed_over.most_common()),
+            notice=self.notice,
             resumed=self.staging is not None and self.staging.resumed,
-            timings_s=dict(self.timings_s),
+            timings_s=self._rounded_timings(),
         )
 
     def _counter(self, phase: Phase, unit: Unit) -> OnCount:
         return lambda done, total: self.on_progress(BuildProgress(phase, done, total, unit))
 
+    def _rounded_timings(self) -> dict[str, float]:
+        return {phase: round(spent, 3) for phase, spent in self.timings_s.items()}
+
     @contextmanager
     def _phase(self, phase: Phase) -> Iterator[None]:
-        began = time.monotonic()
+        """Add the time spent inside to a phase, and take it from the phase around it."""
+        began, before = time.monotonic(), sum(self.timings_s.values())
+        self.timings_s.setdefault(phase, 0.0)
         yield
-        self.timings_s[phase] = round(time.monotonic() - began, 3)
+        inner = sum(self.timings_s.values()) - before
+        self.timings_s[phase] += time.monotonic() - began - inner
 
 
-def _in_service(job: Job) -> tuple[Generation | None, Record | None]:
-    """Return the generation in service and its record. A rebuild does without a damaged one.
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What users set about sources."""
+
+    patterns: Patterns
+    options: ParseOptions
+    stale_suffixes: frozenset[str] = field(default=frozenset())  # read such files again
+
+
+def _in_service(job: Job) -> tuple[Generation | None, Record | None, str | None]:
+    """Return the generation in service, its record, and what was wrong with the one meant to be.
+
+    A rebuild does without a damaged one.
 
     Raises:
-        IndexDamagedError: If it cannot be read and this is no rebuild.
+        IndexDamagedError: If none can be read and this is no rebuild.
     """
     try:
         base = current_or_none(job.index_dir)
         if base is None:
-            return None, None
-        if job.rebuild and base.altered_files(under=RECORD):
-            raise IndexDamagedError(base.path, f"{RECORD} was altered")
-        return base, Record.open(base.record_path)
+            return None, None, None
+        record = Record.open(base.record_path)
+        return repair_pointer(job.index_dir, base), record, base.notice
     except IndexDamagedError:
         if not job.rebuild:
             raise
-        return None, None
+        return None, None, None
 
 
 @contextmanager
-def _lock(index_dir: Path) -> Iterator[None]:
-    """Hold the index for writing. The operating system frees the lock if this process dies."""
-    from filelock import FileLock, Timeout
-
-    holder = index_dir / HOLDER
-    lock = FileLock(index_dir / LOCK, blocking=False)
+def _disk_full_named(index_dir: Path) -> Iterator[None]:
+    """Say "the disk is full" whichever library met it, and give back what the build had taken."""
     try:
-        lock.acquire()
-    except Timeout as error:
-        try:
-            pid = holder.read_text(encoding="ascii", errors="replace").strip()
-        except OSError:  # not written yet, or gone by now
-            pid = ""
-        raise IndexLockedError(index_dir, f" (number {pid})" if pid else "") from error
-    try:
-        holder.write_text(str(os.getpid()), encoding="ascii")
         yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+    except DiskFullError:
+        raise
+    except Exception as error:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        if not full and not any(words in str(error) for words in DISK_FULL):
+            raise
+        raise DiskFullError(index_dir) from error

@@ -12,16 +12,19 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 from index.embed import Embedder
 from index.errors import BuildFailedError, SourceError, error_named
+from index.job import Job, job_to_dict
 from index.llama import LlamaDocument, LlamaEmbedding, article_from_document, as_embedder
 from index.report import BuildProgress, BuildReport, OnProgress
+from index.roots import is_url
 from index.types import Article
 
 PathLike = str | os.PathLike[str]
@@ -35,23 +38,35 @@ def build_index(
     *,
     embedder: Embedder | LlamaEmbedding | None = None,
     rebuild: bool = False,
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    fields: Mapping[str, str] | None = None,
+    additive: bool = False,
+    allow_loopback: bool = False,
     on_progress: OnProgress | None = None,
 ) -> BuildReport:
     """Bring the index in `index_dir` up to date with `sources`; make it if it is not there.
 
     Unchanged files and articles cost nothing, changed ones are replaced, and those no longer found
-    under the given paths disappear. Paths indexed earlier stay in the index. The index in service
-    answers questions until the new one is complete. What a stopped build has embedded is kept for
-    the next one.
+    under the given paths disappear. What was indexed earlier stays in the index. The index in
+    service answers questions until the new one is complete. What a stopped build has embedded is
+    kept for the next one.
 
     Args:
-        sources: Files and folders; or articles, or llama-index Documents, as values. Values form
-            one set: an article given last time and not this time is removed. No paths at all
+        sources: Files, folders and addresses (`https://…` of an article, a feed, a sitemap or an
+            OPML list); or articles, or llama-index Documents, as values. Values form one set: an
+            article given last time and not this time is removed, unless `additive`. Nothing
             (`[]`) means: look again at everything the index knows.
         index_dir: The folder of the index; created if missing.
         embedder: Another embedder than the bundled one, or any llama-index `BaseEmbedding`. If it
             differs from the one the index was built with, everything is embedded again.
         rebuild: Read and embed everything again, whatever is there.
+        include: Shell patterns; of folders only the files that match one are read ("*.html",
+            "2023/*"). Remembered; None means as last time.
+        exclude: Shell patterns of files and folders that are not read. Remembered like `include`.
+        fields: Which keys of JSON and CSV records hold what: field of `Article` → key. Remembered.
+        additive: Articles given as values join those given before.
+        allow_loopback: Addresses on this machine may be fetched; otherwise only public ones are.
         on_progress: Called with each step; must return quickly.
 
     Returns:
@@ -60,22 +75,44 @@ def build_index(
     Raises:
         SourceError: If a path does not exist, or not one article could be read.
         IndexLockedError: If another process is building this index.
+        ReadOnlyIndexError: If the index cannot be written where it is.
+        DiskFullError: If there is no room for the new index.
         BuildFailedError: If the building process failed; the old index stays in service.
         TypeError: If `sources` holds anything else.
     """
-    paths, given = _sorted_out(sources)
+    sorted_out = _sorted_out(sources)
+    job = Job(
+        index_dir=Path(index_dir).absolute(),
+        paths=tuple(path.absolute() for path in sorted_out.paths),
+        urls=tuple(sorted_out.urls),
+        rebuild=rebuild,
+        include=None if include is None else tuple(include),
+        exclude=None if exclude is None else tuple(exclude),
+        fields=fields,
+        additive=additive,
+        allow_loopback=allow_loopback,
+    )
+    return run_job(job, given=sorted_out.given, embedder=embedder, on_progress=on_progress)
+
+
+def run_job(
+    job: Job,
+    *,
+    given: Iterator[Article] | None = None,
+    embedder: Embedder | LlamaEmbedding | None = None,
+    on_progress: OnProgress | None = None,
+) -> BuildReport:
+    """Do a build in a process of its own; `build_index` says what it returns and raises."""
     model = as_embedder(embedder) if embedder is not None else None
-    job = {
-        "index_dir": str(Path(index_dir).absolute()),
-        "paths": [str(path.absolute()) for path in paths],
+    message = {
+        "job": job_to_dict(job),
         "given": given is not None,
-        "rebuild": rebuild,
         "embedder": {"model_id": model.model_id, "dim": model.dim} if model else None,
     }
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         with _worker(errors) as process:
             try:
-                report = _follow(process, job, given or iter(()), model, on_progress)
+                report = _follow(process, message, given or iter(()), model, on_progress)
                 with suppress(subprocess.TimeoutExpired):  # published: let it end, or end it
                     process.wait(STOP_TIMEOUT_S)
                 return report
@@ -87,25 +124,40 @@ def build_index(
                 _stop(process)
 
 
-def _sorted_out(sources: Any) -> tuple[list[Path], Iterator[Article] | None]:  # noqa: ANN401
-    """Return the paths, or else the articles one by one: a generator of a million is fine."""
+@dataclass(slots=True)
+class _Sources:
+    """What was given, by kind."""
+
+    paths: list[Path] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    given: Iterator[Article] | None = None
+
+
+def _sorted_out(sources: Any) -> _Sources:  # noqa: ANN401
+    """Return paths and addresses, or else the articles one by one: a million is fine."""
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
     iterator = iter(sources)
     first = list(islice(iterator, 1))
     if first and not isinstance(first[0], str | os.PathLike):
-        return [], map(_article, chain(first, iterator))
-    paths = []
+        return _Sources(given=map(_article, chain(first, iterator)))
+    found = _Sources()
     for item in chain(first, iterator):
         if not isinstance(item, str | os.PathLike):
             raise TypeError("give paths or articles, not both in one call")
-        path = Path(item)
-        if not path.exists():
-            raise SourceError(f"There is no file or folder {path}. Check the spelling.")
-        if str(path.resolve()) != os.fsencode(path.resolve()).decode("utf-8", "replace"):
-            raise SourceError(f"The path {path!a} is not valid text. Rename it, then index it.")
-        paths.append(path)
-    return paths, None
+        if isinstance(item, str) and is_url(item):
+            found.urls.append(item)
+        else:
+            found.paths.append(_checked(Path(item)))
+    return found
+
+
+def _checked(path: Path) -> Path:
+    if not path.exists():
+        raise SourceError(f"There is no file or folder {path}. Check the spelling.")
+    if str(path.resolve()) != os.fsencode(path.resolve()).decode("utf-8", "replace"):
+        raise SourceError(f"The path {path!a} is not valid text. Rename it, then index it.")
+    return path
 
 
 def _article(item: object) -> Article:
@@ -137,7 +189,7 @@ def _worker(errors: IO[str]) -> subprocess.Popen[str]:
 
 def _follow(
     process: subprocess.Popen[str],
-    job: dict[str, Any],
+    message: dict[str, Any],
     given: Iterator[Article],
     embedder: Embedder | None,
     on_progress: OnProgress | None,
@@ -146,17 +198,17 @@ def _follow(
     assert process.stdin is not None
     assert process.stdout is not None
 
-    def send(message: dict[str, Any]) -> None:
+    def send(item: dict[str, Any]) -> None:
         assert process.stdin is not None
         try:
-            process.stdin.write(json.dumps(message) + "\n")
+            process.stdin.write(json.dumps(item) + "\n")
             process.stdin.flush()
         except BrokenPipeError as error:
             with suppress(BrokenPipeError):  # closing tries once more to write what is left
                 process.stdin.close()
             raise EOFError from error
 
-    send(job)
+    send(message)
     for line in process.stdout:
         match json.loads(line):
             case {"progress": progress}:

@@ -7,6 +7,8 @@ ArticleQAError
 │   └── FetchError         an address may not be opened, or could not be fetched
 ├── IndexMissingError      there is no index where one was asked for
 ├── IndexLockedError       another process is building this index
+├── ReadOnlyIndexError     the index cannot be written where it is
+├── DiskFullError          there is no room for the next generation
 ├── IndexDamagedError      the index on disk is not what its manifest says
 ├── ModelMismatchError     the index was built with another embedder or chunker
 ├── ModelFileError         a bundled model file is missing or altered
@@ -23,6 +25,8 @@ from pathlib import Path
 
 class ArticleQAError(Exception):
     """Root of all errors that are the user's to fix; programs catch this one."""
+
+    exit_status = 2  # of the command line
 
 
 class ConfigError(ArticleQAError):
@@ -55,12 +59,44 @@ class IndexMissingError(ArticleQAError):
 class IndexLockedError(ArticleQAError):
     """Another process is building this index."""
 
+    exit_status = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
     def __init__(self, index_dir: Path, holder: str) -> None:
         super().__init__(
             f"Another process{holder} is building the index at {index_dir}. "
             "Asking still works; wait for it to finish, then run the command again."
         )
         self.index_dir = index_dir
+
+
+class ReadOnlyIndexError(ArticleQAError):
+    """The index cannot be written where it is."""
+
+    exit_status = 73  # EX_CANTCREAT of sysexits.h
+
+    def __init__(self, index_dir: Path, reason: str) -> None:
+        super().__init__(
+            f"The index at {index_dir} is read-only ({reason}) and cannot be brought up to date. "
+            "Asking still works. Make the folder writable, or keep another index with --index DIR."
+        )
+        self.index_dir = index_dir
+
+
+class DiskFullError(ArticleQAError):
+    """There is no room for the next generation; the one in service is unharmed."""
+
+    def __init__(self, path: Path, needed: int | None = None, free: int | None = None) -> None:
+        known = needed is not None and free is not None
+        sizes = f": {_megabytes(needed)} needed, {_megabytes(free)} free" if known else ""
+        super().__init__(
+            f"The disk of {path} is full{sizes}. The index in service is unharmed. Free some space "
+            "(article-qa generations prune drops old generations), then run the command again."
+        )
+        self.path = path
+
+
+def _megabytes(size: int | None) -> str:
+    return f"{(size or 0) / 1e6:,.0f} MB"
 
 
 class IndexDamagedError(ArticleQAError):

@@ -1,16 +1,13 @@
 """A generation: one immutable, verified folder `gen-000042/` with record, vectors and manifest.
 
-`CURRENT` names the one in service. Publishing renames the finished staging folder and swaps
-`CURRENT` in one step, so a reader sees the old generation or the new one, never a mixture.
+`CURRENT` names the one in service; `service.py` puts one there and takes another if it is damaged.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -28,11 +25,6 @@ RECORD, CHROMA, MANIFEST, CURRENT, STAGING = (
     "staging",
 )
 NAME = re.compile(r"gen-(\d{6,9})")
-KEPT = 2  # the generation in service and the one before it, to go back to
-# Chroma writes to its SQLite file whenever it is opened, so no hash of it lasts; its content is
-# compared with the record instead. The HNSW files stay as they are, and must: a flipped bit in
-# them can end the process that loads them.
-UNHASHED = f"{CHROMA}/chroma.sqlite3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +67,7 @@ class Generation:
 
     path: Path
     manifest: Manifest
+    notice: str | None = None  # why it is this one, if another should be in service
 
     @property
     def record_path(self) -> Path:
@@ -98,6 +91,7 @@ class Generation:
             first_published=_date(manifest.first_published),
             last_published=_date(manifest.last_published),
             embedder=manifest.settings["embedder"],
+            notice=self.notice,
         )
 
     def altered_files(self, under: str = "") -> list[str]:
@@ -134,29 +128,6 @@ def open_current(index_dir: Path) -> Generation:
     return Generation(path, Manifest.read(path))
 
 
-def publish(index_dir: Path, manifest: Manifest) -> Generation:
-    """Put the finished staging folder in service as generation `manifest.number`.
-
-    Everything is on the disk before `CURRENT` changes: a power cut leaves the old or the new one.
-    """
-    staging = index_dir / STAGING
-    manifest.write(staging)
-    for path in [*_files(staging), *(p for p in staging.rglob("*") if p.is_dir()), staging]:
-        _sync(path)
-    target = index_dir / generation_name(manifest.number)
-    if target.exists():  # renamed by a build that was killed before it changed CURRENT
-        shutil.rmtree(target)
-    staging.rename(target)
-    _sync(index_dir)
-    pointer = index_dir / f"{CURRENT}.tmp"
-    pointer.write_text(target.name, encoding="utf-8")
-    _sync(pointer)
-    pointer.replace(index_dir / CURRENT)
-    _sync(index_dir)
-    _prune(index_dir, manifest.number)
-    return Generation(target, manifest)
-
-
 def generation_name(number: int) -> str:
     """Return the folder name of a generation."""
     return f"gen-{number:06d}"
@@ -169,11 +140,11 @@ def next_number(index_dir: Path) -> int:
 
 
 def hash_files(path: Path) -> dict[str, str]:
-    """Return relative posix path → sha256 of the files below `path` that never change."""
+    """Return relative posix path → sha256 of every file below `path` but the manifest."""
     hashes = {}
-    for file in _files(path):
+    for file in files_of(path):
         name = file.relative_to(path).as_posix()
-        if name not in {UNHASHED, MANIFEST} and not name.startswith(f"{UNHASHED}-"):
+        if name != MANIFEST:
             hashes[name] = _hash(file)
     return hashes
 
@@ -183,31 +154,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _prune(index_dir: Path, newest: int) -> None:
-    for path in index_dir.glob("gen-*"):
-        match = NAME.fullmatch(path.name)
-        if match and not newest - KEPT < int(match[1]) <= newest:
-            # A reader may still hold an old one open; on Windows it is then left for next time.
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def _hash(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _files(path: Path) -> Iterator[Path]:
+def files_of(path: Path) -> Iterator[Path]:
+    """Yield every file below a folder, in order."""
     return (item for item in sorted(path.rglob("*")) if item.is_file())
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder to sync it
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _date(value: str | None) -> date | None:

@@ -1,17 +1,18 @@
 """The record: articles, passages, vectors and word index in one SQLite file; the source of truth.
 
-Everything else in an index (Chroma, the manifest) is derived from it and can be made again.
+Everything else in an index (Chroma, the manifest) is derived from it and can be made again. Here it
+is read; `editing.py` writes it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from itertools import islice
+from datetime import date, datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -24,12 +25,10 @@ from index.schema import (
     ARTICLE_COLUMNS,
     FORMAT,
     PASSAGE_COLUMNS,
-    SCHEMA,
     article_from,
-    article_row,
     passage_from,
 )
-from index.types import Article, Passage
+from index.types import Article, Copy, Passage
 
 T = TypeVar("T")
 
@@ -45,43 +44,34 @@ class Source:
     root: str
     digest: bytes
     problems: tuple[str, ...]
+    known_as: str = ""  # the first name of a renamed one: the ids of its articles come from it
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """What a server said of one address when it was last asked."""
+
+    url: str
+    root: str  # the address whose list led to it, or itself
+    etag: str | None
+    last_modified: str | None
+    link: str  # digest of the list's entry about it, "" for a list
+
+
+@dataclass(frozen=True, slots=True)
+class PastVersion:
+    """An article as it was before its present version."""
+
+    superseded: datetime  # UTC: when the next version was indexed
+    article: Article
 
 
 class Record:
-    """One record file. Writers hold it alone, in a staging folder; readers never see it change."""
+    """One record file. Readers never see it change; any number of threads may share one."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
-
-    @classmethod
-    def create(cls, path: Path, settings: Mapping[str, str]) -> Self:
-        """Return a new, empty record that remembers `settings` (model ids and the like)."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        record = cls.edit(path)
-        with record.transaction():
-            for statement in SCHEMA.split(";\n"):
-                record._db.execute(statement)
-            rows = {"format": str(FORMAT), **settings}.items()
-            record._db.executemany("INSERT INTO setting VALUES (?, ?)", rows)
-        return record
-
-    @classmethod
-    def edit(cls, path: Path) -> Self:
-        """Return the record at `path` for writing.
-
-        Raises:
-            IndexDamagedError: If the file is not a SQLite database.
-        """
-        record = cls(path, sqlite3.connect(path, isolation_level=None))
-        try:
-            # "synchronous": publishing syncs the whole file.
-            for setting in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-                record._db.execute(f"PRAGMA {setting}")
-        except sqlite3.DatabaseError as error:
-            record.close()
-            raise record._damage(error) from error
-        return record
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -110,27 +100,6 @@ class Record:
         """Let go of the file."""
         self._db.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Everything inside happens, or nothing does."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    def seal(self) -> None:
-        """Finish writing: merge the word index, drop unused vectors, leave one plain file."""
-        with self.transaction():
-            self._db.execute(
-                "DELETE FROM vector WHERE embedded NOT IN (SELECT embedded FROM passage)"
-            )
-            self._db.execute("INSERT INTO word_index (word_index) VALUES ('optimize')")
-        self._db.execute("PRAGMA journal_mode = DELETE")
-        self._db.execute("VACUUM")
-
     def _rows(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         """Yield the rows of a query. SQLite finds damage only where it meets it."""
         try:
@@ -147,132 +116,50 @@ class Record:
         """Return the settings given to `create`, and the format."""
         return dict(self._rows("SELECT key, value FROM setting"))
 
-    def put_setting(self, key: str, value: str) -> None:
-        """Remember one more setting."""
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (key, value))
-
     def roots(self) -> dict[str, str]:
         """Return path → label of every root that was indexed."""
         return dict(self._rows("SELECT path, label FROM root ORDER BY path"))
 
-    def put_roots(self, roots: Mapping[str, str]) -> None:
-        """Remember exactly these roots: path → unique label."""
-        with self.transaction():
-            self._db.execute("DELETE FROM root")
-            self._db.executemany("INSERT INTO root VALUES (?, ?)", roots.items())
-
     def sources(self, root: str | None = None) -> dict[str, Source]:
         """Return name → source, of one root or of all."""
         rows = self._rows(
-            "SELECT name, root, digest, problems FROM source WHERE ?1 IS NULL OR root = ?1", (root,)
+            "SELECT name, root, digest, problems, known_as FROM source "
+            "WHERE ?1 IS NULL OR root = ?1",
+            (root,),
         )
         return {
-            name: Source(name, of, digest, tuple(json.loads(problems)))
-            for name, of, digest, problems in rows
+            name: Source(name, of, digest, tuple(json.loads(problems)), known_as)
+            for name, of, digest, problems, known_as in rows
         }
 
-    # Writing
+    def fetches(self, root: str) -> list[Fetch]:
+        """Return what is known of every address below a root."""
+        columns = "url, root, etag, last_modified, link"
+        return [
+            Fetch(*row)
+            for row in self._rows(f"SELECT {columns} FROM fetched WHERE root = ?", (root,))
+        ]
 
-    def put_source(
-        self, source: Source, articles: Iterable[tuple[Article, Sequence[tuple[Passage, bytes]]]]
-    ) -> None:
-        """Store a source in place of its earlier state.
+    def excluded(self) -> set[str]:
+        """Return the ids of the articles that are not wanted."""
+        return {name for (name,) in self._rows("SELECT id FROM excluded")}
 
-        Args:
-            source: The source as read now.
-            articles: Its articles, each with its passages and the digests of their embedded texts.
-                Their ids must not be taken by another source: see `owner`.
-        """
-        with self.transaction():
-            self._delete_articles(source.name)
-            self._db.execute(
-                "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?)",
-                (source.name, source.root, source.digest, json.dumps(source.problems)),
-            )
-            for article, passages in articles:
-                self._insert(source.name, article, passages)
+    def raw(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, for `editing`, which copies them into another record."""
+        return list(self._rows(query))
 
-    def remove_source(self, name: str) -> None:
-        """Forget a source and its articles."""
-        with self.transaction():
-            self._delete_articles(name)
-            self._db.execute("DELETE FROM source WHERE name = ?", (name,))
-
-    def owner(self, article_id: str) -> str | None:
-        """Return the name of the source that holds the article, if any does."""
-        query = "SELECT source_name FROM article WHERE id = ?"
-        row = next(self._rows(query, (article_id,)), None)
-        return row[0] if row else None
-
-    def unembedded(self) -> dict[int, bytes]:
-        """Return passage number → digest, one for each embedded text that has no vector yet."""
-        return dict(
-            self._rows(
-                "SELECT min(number), embedded FROM passage "
-                "WHERE embedded NOT IN (SELECT embedded FROM vector) GROUP BY embedded ORDER BY 1"
-            )
-        )
-
-    def take_vectors(self, path: Path) -> None:
-        """Copy every vector of the record at `path`, which was made with the same embedder.
-
-        Raises:
-            IndexDamagedError: If it cannot be read.
-        """
-        try:
-            self._db.execute("ATTACH ? AS other", (str(path),))
-            with self.transaction():
-                self._db.execute("INSERT OR IGNORE INTO vector SELECT * FROM other.vector")
-            self._db.execute("DETACH other")
-        except sqlite3.DatabaseError as error:
-            raise self._damage(error) from error
-
-    def put_vectors(self, digests: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> None:
-        """Store one vector per digest of an embedded text."""
-        stored = vectors.astype(STORED_FLOAT)
-        rows = [(digest, row.tobytes()) for digest, row in zip(digests, stored, strict=True)]
-        with self.transaction():
-            self._db.executemany("INSERT OR REPLACE INTO vector VALUES (?, ?)", rows)
-
-    def _insert(
-        self, source_name: str, article: Article, passages: Sequence[tuple[Passage, bytes]]
-    ) -> None:
-        values = article_row(article)
-        marks = ", ".join("?" * (len(values) + 1))
-        statement = f"INSERT INTO article ({ARTICLE_COLUMNS}, source_name) VALUES ({marks})"
-        number = self._db.execute(statement, (*values, source_name)).lastrowid
-        self._db.executemany(
-            "INSERT INTO passage (article, ordinal, start, end, n_tokens, kind, embedded) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (number, item.ordinal, item.start, item.end, item.n_tokens, item.kind, digest)
-                for item, digest in passages
-            ],
-        )
-        self._db.execute(
-            "INSERT INTO word_index (rowid, title, body, about) SELECT * FROM passage_text "
-            "WHERE number IN (SELECT number FROM passage WHERE article = ?)",
-            (number,),
-        )
-
-    def _delete_articles(self, source_name: str) -> None:
-        gone = "SELECT number FROM article WHERE source_name = ?"
-        passages = f"SELECT number FROM passage WHERE article IN ({gone})"
-        self._db.execute(  # FTS5 must be told the old words: it holds none itself
-            "INSERT INTO word_index (word_index, rowid, title, body, about) "
-            f"SELECT 'delete', * FROM passage_text WHERE number IN ({passages})",
-            (source_name,),
-        )
-        self._db.execute(f"DELETE FROM passage WHERE article IN ({gone})", (source_name,))
-        self._db.execute("DELETE FROM article WHERE source_name = ?", (source_name,))
-
-    # Reading
+    # Articles
 
     def counts(self) -> tuple[int, int]:
         """Return the numbers of articles and of passages."""
         query = "SELECT (SELECT count(*) FROM article), (SELECT count(*) FROM passage)"
         articles, passages = next(self._rows(query))
         return articles, passages
+
+    def n_stories(self) -> int:
+        """Return how many articles there are if copies of one story count once."""
+        (found,) = next(self._rows("SELECT count(DISTINCT story) FROM article"))
+        return int(found)
 
     def date_range(self) -> tuple[date | None, date | None]:
         """Return the first and last publication date known."""
@@ -286,6 +173,36 @@ class Record:
         """Return the article with this id, or None."""
         query = f"SELECT {ARTICLE_COLUMNS} FROM article WHERE id = ?"
         return next(map(article_from, self._rows(query, (article_id,))), None)
+
+    def past_versions(self, article_id: str) -> list[PastVersion]:
+        """Return the earlier versions of an article, newest first."""
+        query = "SELECT superseded, value FROM past_version WHERE id = ? ORDER BY superseded DESC"
+        return [
+            PastVersion(datetime.fromisoformat(when), Article.from_dict(json.loads(value)))
+            for when, value in self._rows(query, (article_id,))
+        ]
+
+    def copies(self, article_ids: Collection[str]) -> dict[str, tuple[int, tuple[Copy, ...]]]:
+        """Return id → story number and the other articles of it, of those that have copies."""
+        found: dict[str, tuple[int, tuple[Copy, ...]]] = {}
+        for batch in _batches(article_ids):
+            marks = _marks(batch)
+            members: defaultdict[int, list[Copy]] = defaultdict(list)
+            for story, name, title, outlet, url, day in self._rows(
+                "SELECT story, id, title, outlet, url, published FROM article WHERE story IN "
+                f"(SELECT story FROM article WHERE id IN ({marks})) "
+                "ORDER BY published IS NULL, published, id",
+                batch,
+            ):
+                published = date.fromisoformat(day) if day else None
+                members[story].append(Copy(name, title, outlet, url, published))
+            asked = set(batch)
+            for story, all_of_it in members.items():
+                for one in all_of_it if len(all_of_it) > 1 else ():
+                    if one.article_id in asked:
+                        others = tuple(item for item in all_of_it if item is not one)
+                        found[one.article_id] = (story, others)
+        return found
 
     def articles_of(self, source_name: str) -> list[Article]:
         """Return the articles of one source, in its order."""
@@ -368,18 +285,35 @@ class Record:
         """
         query = "SELECT number, value FROM passage JOIN vector USING (embedded)"
         if numbers is None:
-            rows = list(self._rows(query))
+            (n_rows,) = next(self._rows("SELECT count(*) FROM passage"))
+            rows = self._rows(f"{query} ORDER BY number")
         else:
-            rows = []
-            for batch in _batches(numbers):
-                rows += self._rows(f"{query} WHERE number IN ({_marks(batch)})", batch)
-        rows.sort(key=lambda row: row[0])
-        found = np.fromiter((number for number, _ in rows), np.int64, len(rows))
-        if len({len(value) for _, value in rows}) > 1:  # of a model that changed under its name
-            raise IndexDamagedError(self.path.parent, "its vectors are not of one length")
-        joined = b"".join(value for _, value in rows)
-        matrix = np.frombuffer(joined, STORED_FLOAT).astype(np.float32)
-        return found, matrix.reshape(len(rows), -1) if rows else matrix.reshape(0, 0)
+            wanted = sorted(set(numbers))
+            n_rows = len(wanted)
+            batches = (
+                self._rows(f"{query} WHERE number IN ({_marks(batch)}) ORDER BY number", batch)
+                for batch in _batches(wanted)
+            )
+            rows = chain.from_iterable(batches)
+        return self._matrix(rows, n_rows)
+
+    def _matrix(
+        self, rows: Iterable[tuple[int, bytes]], n_rows: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return rows of number and vector as arrays; no row is held twice on the way."""
+        found = np.empty(n_rows, np.int64)
+        matrix = np.empty((0, 0), np.float32)
+        at = 0
+        for number, value in rows:
+            vector = np.frombuffer(value, STORED_FLOAT)
+            if not at:
+                matrix = np.empty((n_rows, len(vector)), np.float32)
+            if len(vector) != matrix.shape[1]:  # of a model that changed under its name
+                list(rows)  # to the end: an open query would outlive the record
+                raise IndexDamagedError(self.path.parent, "its vectors are not of one length")
+            found[at], matrix[at] = number, vector
+            at += 1
+        return found[:at], matrix[:at]
 
     def match(
         self, expression: str, n: int, among: Collection[int] | None = None

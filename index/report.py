@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
-Phase = Literal["scan", "read", "embed", "vectors", "verify"]
-Unit = Literal["files", "passages", "checks"]
+# "read" and "embed" overlap: what is read is embedded while the next sources are parsed.
+Phase = Literal["scan", "read", "embed", "group", "vectors", "verify"]
+Unit = Literal["files", "sources", "passages", "articles", "checks"]
 
 
 @dataclass(frozen=True, slots=True)
 class BuildProgress:
-    """How far one phase of a build is; phases come in the order of `Phase`, some may be skipped."""
+    """How far one phase of a build is; phases begin in the order of `Phase`, some are skipped."""
 
     phase: Phase
     done: int  # of `total`, in `unit`s
@@ -42,8 +43,12 @@ class BuildReport:
     updated: int = 0
     removed: int = 0
     unchanged: int = 0
+    renamed: int = 0  # sources known by another name now
+    n_stories: int = 0  # articles that are copies of one another counted once
     embedded: int = 0  # passages whose vector had to be computed
     problems: tuple[Problem, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)  # suffix -> files not looked into
+    notice: str | None = None  # what was repaired on the way
     changed: bool = False  # a new generation was published, if only for a date or a problem
     resumed: bool = False  # used the vectors of a build that had been stopped
     timings_s: Mapping[str, float] = field(default_factory=dict)  # phase -> seconds

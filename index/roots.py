@@ -13,28 +13,45 @@ GIVEN = "python:"  # the root of articles that were handed over as values, not r
 class Roots:
     """The roots of an index after a build, and the part of them that this build looks at."""
 
-    known: Mapping[str, str]  # absolute path -> unique label, all of them
-    scanned: tuple[str, ...]  # paths whose sources are compared with the disk
+    known: Mapping[str, str]  # absolute path or address -> unique label, all of them
+    scanned: tuple[str, ...]  # those whose sources are compared with what is there now
     replaced: tuple[str, ...]  # roots that are now part of a larger one; their sources go
 
 
-def resolve_roots(paths: Iterable[Path], known: Mapping[str, str]) -> Roots:
-    """Return the roots after adding `paths`; without paths, all known ones are looked at again.
+def is_remote(root: str) -> bool:
+    """Say whether the articles of a root are to be fetched: an address, or a list of feeds."""
+    return is_url(root) or root.lower().endswith(".opml")
+
+
+def is_url(name: str) -> bool:
+    """Say whether a name is an address and not a path."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def resolve_roots(asked: Iterable[Path | str], known: Mapping[str, str]) -> Roots:
+    """Return the roots after adding `asked`; if that is nothing, all known ones are looked at.
 
     A path inside a known root means that root; a path around known roots takes their place. So no
-    article is ever indexed twice through two roots.
+    article is ever indexed twice through two roots. An address is a root by itself.
     """
     after = dict(known)
     scanned: dict[str, None] = {}
     replaced: list[str] = []
-    for path in [item.resolve() for item in paths] or [Path(item) for item in known]:
-        around = next((item for item in after if path.is_relative_to(item)), None)
+    for item in list(asked) or list(known):
+        if isinstance(item, str) and is_url(item):
+            after.setdefault(item, item)
+            scanned[item] = None
+            continue
+        path = Path(item) if isinstance(item, str) else item.resolve()
+        files = [root for root in after if not is_url(root)]
+        around = next((root for root in files if path.is_relative_to(root)), None)
         if around is None:
-            inside = [item for item in after if Path(item).is_relative_to(path)]
-            replaced += [item for item in inside if item in known]
-            for item in inside:
-                del after[item]
-                scanned.pop(item, None)
+            inside = [root for root in files if Path(root).is_relative_to(path)]
+            inside = [root for root in inside if not is_remote(root)]
+            replaced += [root for root in inside if root in known]
+            for root in inside:
+                del after[root]
+                scanned.pop(root, None)
             around = str(path)
             after[around] = _free_label(path, after.values())
         scanned[around] = None

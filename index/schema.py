@@ -17,12 +17,24 @@ CREATE TABLE source (
     name TEXT PRIMARY KEY,
     root TEXT NOT NULL,
     digest BLOB NOT NULL,     -- sha256 of its bytes: unchanged sources are not parsed again
-    problems TEXT NOT NULL    -- JSON list of sentences
+    problems TEXT NOT NULL,   -- JSON list of sentences
+    known_as TEXT NOT NULL    -- '' or, of a renamed one, its first name: ids come from it
 ) WITHOUT ROWID;
+-- What a server said of an address: asked again, it may answer "not modified".
+CREATE TABLE fetched (
+    url TEXT NOT NULL, root TEXT NOT NULL,
+    etag TEXT, last_modified TEXT,
+    link TEXT NOT NULL,       -- digest of the entry that pointed to it, '' for a list itself
+    PRIMARY KEY (url, root)
+) WITHOUT ROWID;
+-- Articles that were removed and are not to come in again.
+CREATE TABLE excluded (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE article (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     source_name TEXT NOT NULL REFERENCES source (name),
+    story INTEGER NOT NULL,   -- number of the story's lead; its own where it has no copies
+    signature BLOB,           -- what near-duplicates are found by
     version TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
     captions TEXT NOT NULL,   -- JSON [[start, end], ...]
     url TEXT, outlet TEXT, byline TEXT, section TEXT,
@@ -31,6 +43,17 @@ CREATE TABLE article (
     origins TEXT NOT NULL     -- JSON object: field -> where its value was found
 );
 CREATE INDEX article_of_source ON article (source_name);
+CREATE INDEX article_of_story ON article (story);
+CREATE TABLE band (key BLOB NOT NULL, article INTEGER NOT NULL, PRIMARY KEY (key, article))
+    WITHOUT ROWID;
+CREATE INDEX band_of_article ON band (article);
+-- Earlier versions of articles that are still there: old citations resolve to them.
+CREATE TABLE past_version (
+    id TEXT NOT NULL, version TEXT NOT NULL,
+    superseded TEXT NOT NULL, -- ISO 8601, UTC: when the next version was indexed
+    value TEXT NOT NULL,      -- the whole article as JSON
+    PRIMARY KEY (id, version)
+) WITHOUT ROWID;
 -- Covers filters: both columns lie behind the text, and would be slow to reach.
 CREATE INDEX article_of_day ON article (published, outlet);
 CREATE TABLE passage (

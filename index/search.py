@@ -22,20 +22,23 @@ import numpy as np
 import numpy.typing as npt
 
 from index.embed import Embedder
-from index.errors import IndexDamagedError, ModelMismatchError
+from index.errors import DiskFullError, IndexDamagedError, ModelMismatchError
 from index.filters import NO_FILTER, Filters
-from index.generation import CHROMA, Generation, open_current
+from index.generation import CHROMA, Generation
 from index.record import Record, quoted
+from index.service import open_sound
 from index.types import RankedPassage
 from index.vectors import ChromaVectors, Neighbours, is_searchable
+from index.voices import one_voice, story_key
 
 log = logging.getLogger(__name__)
 
 RRF_K = 60  # Cormack, Clarke & Büttcher 2009
 CANDIDATES = 50  # taken from each ranking before fusion
+MORE_CANDIDATES = 400  # where copies of few stories take the places
 FREQUENT_SHARE = 0.10  # of passages: such a word separates little and is slow to score…
 FREQUENT_MIN = 1_000  # …but in a small index every word counts and is cheap
-PER_ARTICLE = 2  # passages of one article among the first…
+PER_ARTICLE = 2  # passages of one article, or of its copies, among the first…
 DIVERSE_HEAD = 8  # …so many, so that one long article cannot hide the others
 RARITY_LIMIT = 20_000  # occurrences counted; a word found more often is as common as can be
 EXACT_LIMIT = 20_000  # passages: up to here exact search takes < 10 ms and 30 MB
@@ -115,8 +118,8 @@ class Searcher:
 
     @classmethod
     def open(cls, index_dir: Path, embedder: Embedder, *, dense: Dense = "auto") -> Self:
-        """Return a searcher over the generation in service."""
-        return cls(open_current(index_dir), embedder, dense=dense)
+        """Return a searcher over the generation in service, a sound one if that is damaged."""
+        return cls(open_sound(index_dir), embedder, dense=dense)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -134,15 +137,30 @@ class Searcher:
         most `PER_ARTICLE` passages of one article among the first `DIVERSE_HEAD`. Empty if the
         index is, if no article passes the filters, or if nothing of the query can be searched.
         """
+        vector, expression = self.embedder.embed_query(query), self.expression(query)
         passing = self._passing(filters) if filters else None
+        for candidates in (CANDIDATES, MORE_CANDIDATES):
+            ranked = self._ranked(vector, expression, passing, candidates)
+            voices = one_voice(ranked, self.record.copies({item.article.id for item in ranked}))
+            if len(voices) >= n or len(voices) == len(ranked):  # no copies crowded others out
+                break
+        return spread(voices)[:n]
+
+    def _ranked(
+        self,
+        vector: npt.NDArray[np.float32],
+        expression: str,
+        passing: _Passing | None,
+        candidates: int,
+    ) -> list[RankedPassage]:
+        """Return the passages that dense and lexical search find, fused, copies among them."""
         dense = passing.vectors if passing else self._dense_index
         among = passing.numbers if passing else None
-        similarity = dict(dense.nearest(self.embedder.embed_query(query), CANDIDATES))
-        expression = self.expression(query)
-        bm25 = dict(self.record.match(expression, CANDIDATES, among)) if expression else {}
+        similarity = dict(dense.nearest(vector, candidates))
+        bm25 = dict(self.record.match(expression, candidates, among)) if expression else {}
         fused = fuse([list(similarity), list(bm25)])
         found = self.record.passages(list(fused))
-        ranked = [
+        return [
             RankedPassage(
                 passage=passage,
                 article=article,
@@ -152,7 +170,6 @@ class Searcher:
             )
             for number, (passage, article) in found.items()
         ]
-        return spread(ranked)[:n]
 
     def expression(self, query: str) -> str:
         """Return the FTS5 expression for a query: its telling words, each quoted, joined by OR."""
@@ -199,16 +216,17 @@ class Searcher:
         if self._dense == "exact" or (self._dense == "auto" and small):
             return ExactVectors(*self.record.vectors())
         try:
-            # A flipped bit in these files can end the process, so they are hashed before loading.
+            # A flipped bit in these files can end the process, so they are hashed before loading,
+            # and what is loaded is a copy: Chroma writes to what it reads.
             altered = generation.altered_files(under=CHROMA)
             if altered:
                 raise IndexDamagedError(generation.path, f"{altered[0]} was altered")
-            index = ChromaVectors.open(generation.chroma_path)
-            if index.count() != generation.manifest.n_passages:  # its SQLite file has no hash
+            index = ChromaVectors.open_copy(generation.chroma_path)
+            if index.count() != generation.manifest.n_passages:
                 index.close()
                 raise IndexDamagedError(generation.path, "Chroma holds other passages")
             return index
-        except IndexDamagedError as error:
+        except (IndexDamagedError, DiskFullError) as error:
             log.warning("%s Searching the record's own vectors instead.", error)
             return ExactVectors(*self.record.vectors())
 
@@ -233,7 +251,7 @@ def spread(ranked: Sequence[RankedPassage]) -> list[RankedPassage]:
     for position, item in enumerate(ranked):
         if len(head) == DIVERSE_HEAD:
             return head + passed_over + list(ranked[position:])
-        article = item.passage.article_id
-        (head if seen[article] < PER_ARTICLE else passed_over).append(item)
-        seen[article] += 1
+        story = story_key(item)
+        (head if seen[story] < PER_ARTICLE else passed_over).append(item)
+        seen[story] += 1
     return head + passed_over

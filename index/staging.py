@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 from index.chunk import CHUNKER_ID, chunk, embedded_text
+from index.editing import Chunked, EditableRecord
 from index.embed import Embedder
 from index.errors import BuildFailedError, IndexDamagedError, IndexMissingError
+from index.failpoints import failpoint
 from index.generation import (
     CHROMA,
     CURRENT,
@@ -31,12 +33,12 @@ from index.generation import (
     hash_files,
     next_number,
     now,
-    open_current,
-    publish,
 )
 from index.parsing.formats import PARSER_ID
 from index.record import Record, Source
 from index.roots import GIVEN
+from index.schema import FORMAT
+from index.service import is_sound, open_sound, publish
 from index.types import Article, Passage, article_id
 from index.vectors import ChromaVectors, finalise
 from index.verify import verify_record, verify_vectors
@@ -48,6 +50,8 @@ BASE = "base"  # setting: the generation a staging record was copied from, "0" f
 EMBED_BATCH = 256  # passages between two commits: about a second of work to lose
 REBUILD_SHARE = 0.3  # of passages gone: a fresh Chroma is then smaller, and no slower, than a copy
 
+KEPT_SETTINGS = frozenset({"include", "exclude", "fields"})  # of users, not of models
+
 T = TypeVar("T")
 Mode = Literal["update", "renew", "rebuild"]  # from a copy; anew; anew, trusting no vector
 OnCount = Callable[[int, int], None]  # done, total
@@ -57,10 +61,17 @@ class Staging:
     """A staging folder and the generation it will replace, if there is one."""
 
     def __init__(
-        self, index_dir: Path, base: Generation | None, record: Record, embedder: Embedder
+        self,
+        index_dir: Path,
+        base: Generation | None,
+        record: EditableRecord,
+        embedder: Embedder,
     ) -> None:
         self.index_dir, self.base, self.record, self.embedder = index_dir, base, record, embedder
         self.resumed = False  # has the vectors of a build that was stopped
+        self.n_embedded = 0  # passages whose vectors this build has computed
+        self._waiting = 0  # passages stored since the last embedding, at most
+        self._excluded: set[str] = set()
 
     @classmethod
     def start(
@@ -76,11 +87,11 @@ class Staging:
         # Under another name first: a record cut short must not look like a whole one.
         partial = path.with_suffix(".partial")
         if base is None or mode != "update":
-            record = Record.create(partial, {**model_settings(embedder), BASE: "0"})
+            record = EditableRecord.create(partial, {**model_settings(embedder), BASE: "0"})
         else:
             partial.parent.mkdir(exist_ok=True)
             shutil.copyfile(base.record_path, partial)
-            record = Record.edit(partial)
+            record = EditableRecord.edit(partial)
             record.put_setting(BASE, str(base.manifest.number))
         staging = cls(index_dir, base, record, embedder)
         if mode != "update":
@@ -91,43 +102,94 @@ class Staging:
         partial.rename(path)
         if stopped is not None:
             stopped.unlink()
-        staging.record = Record.edit(path)
+        staging.record = EditableRecord.edit(path)
+        staging._excluded = staging.record.excluded()
         return staging
 
     def put(self, source: Source, articles: Iterable[Article]) -> None:
-        """Store one source, its articles cut into passages, in place of its earlier state."""
+        """Store one source in place of its earlier state; its articles are cut into passages."""
         # Only the bundled embedder counts word pieces; others are trusted with 220 tokens.
         count_pieces = getattr(self.embedder, "count_pieces", None)
-        taken: set[str] = set()
-        chunked = []
-        for article in articles:
-            unique = self._with_free_id(article, source.name, taken)
-            taken.add(unique.id)
-            passages = chunk(unique, count_pieces=count_pieces)
-            chunked.append((unique, [(item, _digest(unique, item)) for item in passages]))
-        self.record.put_source(source, chunked)
+        self.put_chunked(
+            source, [(item, chunk(item, count_pieces=count_pieces)) for item in articles]
+        )
 
-    def keep(self, *, root: str | None = None, name: str | None = None) -> None:
-        """Copy from the base the sources of a root, or one source: what cannot be read now."""
+    def put_chunked(
+        self, source: Source, articles: Iterable[tuple[Article, Sequence[Passage]]]
+    ) -> None:
+        """Store one source, its articles already cut into passages."""
+        taken: set[str] = set()
+        chunked: list[Chunked] = []
+        for article, passages in articles:
+            unique = self._with_free_id(_as_first_known(article, source), source.name, taken)
+            if unique.id in self._excluded:
+                continue
+            taken.add(unique.id)
+            chunked.append((unique, _with_digests(unique, passages)))
+            self._waiting += len(passages)
+        self.record.put_source(source, chunked)
+        failpoint("record_commit")
+
+    def keep(
+        self, *, root: str | None = None, name: str | None = None, with_fetches: bool = False
+    ) -> None:
+        """Copy from the base the sources of a root, or one source: what cannot be read now.
+
+        Args:
+            root: The root; None means all.
+            name: The one source of it; None means all.
+            with_fetches: Copy also what servers said, so that only what changed is fetched.
+        """
         if self.base is None:
             return
         with closing(Record.open(self.base.record_path)) as base:
             for source in base.sources(root).values():
                 if name in {None, source.name}:
                     self.put(source, base.articles_of(source.name))
+            for fetch in base.fetches(root) if root and with_fetches else ():
+                self.record.put_fetch(fetch)
 
-    def embed(self, on_count: OnCount) -> int:
-        """Compute the vectors that are missing; return how many. Committed batch by batch."""
+    def remove_root(self, root: str) -> None:
+        """Forget a root with all its sources and articles."""
+        for name in self.record.sources(root):
+            self.record.remove_source(name)
+        self.record.forget_fetches(root)
+        roots = self.record.roots()
+        del roots[root]
+        self.record.put_roots(roots)
+
+    def readmit(self, article_id: str) -> None:
+        """Let an article come in again that was removed by its id."""
+        self.record.readmit(article_id)
+        self._excluded = self.record.excluded()
+
+    def group(self, on_count: OnCount) -> None:
+        """Find out which articles are copies of one another."""
+
+    def is_batch_waiting(self) -> bool:
+        """Say whether enough passages were stored to embed them in one go."""
+        return self._waiting >= EMBED_BATCH
+
+    def embed(self, on_count: OnCount, *, total: int | None = None) -> None:
+        """Compute the vectors that are missing. Committed batch by batch.
+
+        Args:
+            on_count: Told how many this build has embedded so far, and of how many.
+            total: Of how many, if the caller knows better than what is stored so far.
+        """
+        last = self.record.last_passage()
         missing = self.record.unembedded()
-        done = 0
+        self._waiting = 0
+        of = max(total or 0, self.n_embedded + len(missing))
         for batch in _batches(missing, EMBED_BATCH):
             found = self.record.passages(batch).values()
             texts = [embedded_text(article, passage) for passage, article in found]
             vectors = self.embedder.embed_passages(texts)
+            failpoint("mid_embed")
             self.record.put_vectors([missing[number] for number in batch], vectors)
-            done += len(batch)
-            on_count(done, len(missing))
-        return done
+            self.n_embedded += len(batch)
+            on_count(self.n_embedded, of)
+        self.record.mark_embedded(last)
 
     def build_vectors(self, on_count: OnCount) -> None:
         """Make the Chroma folder: the base's with the difference applied, or a fresh one."""
@@ -146,6 +208,7 @@ class Staging:
             for batch in _batches(missing, 1000):
                 numbers, vectors = self.record.vectors(batch)
                 index.add(numbers.tolist(), vectors)
+                failpoint("mid_vectors")
                 done += len(batch)
                 on_count(done, len(missing))
         finalise(path)
@@ -178,13 +241,18 @@ class Staging:
             last_published=last.isoformat() if last else None,
             files=hash_files(staging),
         )
-        return publish(self.index_dir, manifest)
+        base = self.base.manifest.number if self.base else None
+        return publish(self.index_dir, manifest, base=base)
 
     def _carry_over(self) -> None:
-        """Take over from the base what cannot be read again: its roots, and articles as values."""
+        """Take over what cannot be read again: roots, earlier versions, articles as values."""
         if self.base is not None:
             with closing(Record.open(self.base.record_path)) as base:
                 self.record.put_roots(base.roots())
+                self.record.take_history(base)
+                for name in KEPT_SETTINGS & base.settings().keys():
+                    self.record.put_setting(name, base.settings()[name])
+            self._excluded = self.record.excluded()
             self.keep(root=GIVEN)
 
     def _take_over(self, stopped: Path) -> None:
@@ -235,9 +303,9 @@ class Staging:
 
 
 def current_or_none(index_dir: Path) -> Generation | None:
-    """Return the generation in service, or None if there is none yet."""
+    """Return the generation in service, a sound one if that is damaged, None if there is none."""
     try:
-        return open_current(index_dir)
+        return open_sound(index_dir)
     except IndexMissingError:
         return None
 
@@ -254,7 +322,7 @@ def _set_aside(
     staging = index_dir / STAGING
     if not staging.exists() and (base or not (index_dir / CURRENT).exists()):
         unfinished = index_dir / generation_name(base.manifest.number + 1 if base else 1)
-        if unfinished.exists():
+        if is_sound(unfinished):
             unfinished.rename(staging)  # stopped between publishing's two steps
     staging.mkdir(exist_ok=True)
     stopped = staging / STOPPED
@@ -277,11 +345,11 @@ def _is_of_use(path: Path, embedder: Embedder, *, scratch_only: bool) -> bool:
     if not path.exists():
         return False
     try:
-        with closing(Record.edit(path)) as record:
+        with closing(EditableRecord.edit(path)) as record:
             found = record.settings()
     except IndexDamagedError:
         return False
-    same_model = found.get("embedder") == embedder.model_id
+    same_model = (found.get("embedder"), found.get("format")) == (embedder.model_id, str(FORMAT))
     return same_model and (found.get(BASE) == "0" or not scratch_only)
 
 
@@ -295,9 +363,18 @@ def source_digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def _digest(article: Article, passage: Passage) -> bytes:
-    text = embedded_text(article, passage)
-    return hashlib.sha256(text.encode("utf-8")).digest()[:16]
+def _with_digests(article: Article, passages: Sequence[Passage]) -> list[tuple[Passage, bytes]]:
+    texts = (embedded_text(article, passage) for passage in passages)
+    digests = (hashlib.sha256(text.encode("utf-8")).digest()[:16] for text in texts)
+    return list(zip(passages, digests, strict=True))
+
+
+def _as_first_known(article: Article, source: Source) -> Article:
+    """Return the article with the id it had before its source was renamed."""
+    if not source.known_as or article.id != article_id(article.source):
+        return article
+    rest = article.source.removeprefix(source.name)  # "#3" of a file with several
+    return replace(article, id=article_id(source.known_as + rest))
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

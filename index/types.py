@@ -179,6 +179,17 @@ class Passage:
             raise ValueError(f"{len(self.text)} characters in the span [{self.start}, {self.end})")
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Another article of the same story: a syndicated or lightly edited copy."""
+
+    article_id: str
+    title: str
+    outlet: str | None
+    url: str | None
+    published: date | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedPassage:
     """A passage found for a query, with its article and its scores by name; higher is better."""
@@ -189,6 +200,7 @@ class RankedPassage:
     similarity: float | None = None  # cosine in [-1, 1]; None if only words matched
     bm25: float | None = None  # > 0, comparable within one query only; None if no word matched
     relevance: float | None = None  # a reader's logit, where one has scored it
+    copies: tuple[Copy, ...] = ()  # the other articles of its story, earliest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,3 +214,4 @@ class IndexSummary:
     first_published: date | None  # of the articles whose date is known
     last_published: date | None
     embedder: str  # model id
+    notice: str | None = None  # what a reader should know: "generation 7 is damaged; this is 6"

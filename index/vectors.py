@@ -1,7 +1,8 @@
 """The dense index: passage number + vector in, nearest passages out. The only importer of chromadb.
 
 Chroma holds ids and vectors, nothing else: text, dates and offsets live in the record. Once
-finalised, a directory is only read; it is rebuilt from the record, never repaired.
+published, a directory is never opened again: Chroma writes to what it reads, so readers get a
+private copy, which works on a read-only disk too and leaves every published file as it was hashed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import IndexDamagedError
+from index.lease import Lease
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -43,6 +45,7 @@ class ChromaVectors:
 
     def __init__(self, path: Path, client: Client, collection: Collection) -> None:
         self._path, self._client, self._collection = path, client, collection
+        self._lease: Lease | None = None  # on the private copy that `path` is
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -73,6 +76,26 @@ class ChromaVectors:
                 _disconnect(client)
                 raise
         return cls(path, client, collection)
+
+    @classmethod
+    def open_copy(cls, path: Path) -> Self:
+        """Return the index in the folder `path`, opened as a private copy that goes with it.
+
+        Raises:
+            IndexDamagedError: If there is none, or it cannot be read.
+            DiskFullError: If there is no room for the copy.
+        """
+        lease = Lease.copy_of(path)
+        try:
+            index = cls.open(lease.path)
+        except IndexDamagedError as error:
+            lease.end()
+            raise IndexDamagedError(path.parent, error.problem) from error
+        except BaseException:
+            lease.end()
+            raise
+        index._lease = lease
+        return index
 
     def add(self, numbers: Sequence[int], vectors: npt.NDArray[np.float32]) -> None:
         """Add passages that are not there yet; `vectors` has one unit row per number."""
@@ -114,6 +137,8 @@ class ChromaVectors:
     def close(self) -> None:
         """Let go of the files."""
         _disconnect(self._client)
+        if self._lease is not None:
+            self._lease.end()
 
 
 def is_searchable(vector: npt.NDArray[np.float32]) -> bool:

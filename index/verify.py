@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from index.vectors import ChromaVectors
 
 PROBES = 50  # stored vectors that must each find themselves
 SELF_HIT = 1.0 - 1e-3  # cosine of a vector with itself, less rounding
+VECTORS_AT_ONCE = 10_000  # 15 MB
 MIN_SELF_HITS = 0.98  # HNSW is approximate; a damaged index is far below
 
 
@@ -32,7 +33,9 @@ def verify(generation: Generation) -> list[str]:
         problems += verify_manifest(generation)
         problems += verify_record(generation.record_path)
         if not any(name.startswith(CHROMA) for name in altered):
-            problems += verify_vectors(generation.record_path, generation.chroma_path)
+            problems += verify_vectors(
+                generation.record_path, generation.chroma_path, published=True
+            )
     except ArticleQAError as error:
         problems.append(str(error))
     return problems
@@ -83,28 +86,38 @@ def _gaps(article: Article, passages: Iterable[Passage]) -> Iterator[str]:
     yield article.text[at:]
 
 
-def verify_vectors(record_path: Path, chroma_path: Path) -> list[str]:
+def verify_vectors(record_path: Path, chroma_path: Path, *, published: bool = False) -> list[str]:
     """Return what differs between the vectors in the record and those that Chroma finds.
 
     A right count proves nothing (Chroma can count rows it cannot find), so vectors spread over the
-    index must each find themselves.
+    index must each find themselves. Chroma changes what it opens: the published is copied first.
     """
     with closing(Record.open(record_path)) as record:
         expected = record.passage_numbers()
-        numbers, vectors = record.vectors()
-        if len(numbers) != len(expected):
-            return [f"{len(expected) - len(numbers)} passages have no vector"]
-        norms = np.linalg.norm(vectors, axis=1) if len(numbers) else np.ones(1)
-        if not np.allclose(norms, 1.0, atol=1e-2):
-            return ["a stored vector is not of length 1"]
-        with closing(ChromaVectors.open(chroma_path)) as chroma:
+        if problem := _vectors_missing(record, sorted(expected)):
+            return [problem]
+        rows = np.linspace(0, len(expected) - 1, min(PROBES, len(expected))).astype(int)
+        _, probes = record.vectors(np.array(sorted(expected))[rows].tolist() if expected else [])
+        opened = ChromaVectors.open_copy if published else ChromaVectors.open
+        with closing(opened(chroma_path)) as chroma:
             if chroma.numbers() != expected:
                 return ["Chroma and the record hold different passages"]
-            probes = np.linspace(0, len(numbers) - 1, min(PROBES, len(numbers))).astype(int)
-            hits = sum(_finds_itself(chroma, vectors[row]) for row in probes)
+            hits = sum(_finds_itself(chroma, vector) for vector in probes)
         if hits < MIN_SELF_HITS * len(probes):
             return [f"only {hits} of {len(probes)} vectors find themselves in Chroma"]
         return []
+
+
+def _vectors_missing(record: Record, expected: Sequence[int]) -> str | None:
+    """Return what is wrong with the stored vectors; they are looked at some at a time."""
+    found = 0
+    for at in range(0, len(expected), VECTORS_AT_ONCE):
+        numbers, vectors = record.vectors(expected[at : at + VECTORS_AT_ONCE])
+        found += len(numbers)
+        if not np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-2):
+            return "a stored vector is not of length 1"
+    missing = len(expected) - found
+    return f"{missing} passages have no vector" if missing else None
 
 
 def _finds_itself(chroma: ChromaVectors, vector: np.typing.NDArray[np.float32]) -> bool:

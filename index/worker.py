@@ -15,15 +15,15 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
-from index.assemble import Job, assemble
+from index.assemble import assemble
 from index.embed import Embedder, OnnxEmbedder
 from index.errors import ArticleQAError
+from index.job import job_from_dict
 from index.report import BuildProgress
 from index.types import Article
 
@@ -105,13 +105,14 @@ def main() -> None:
     channel = Channel(sys.stdin, writer)
     try:
         message = channel.receive()
-        paths = tuple(map(Path, message["paths"]))
-        job = Job(Path(message["index_dir"]), paths, message["rebuild"])
+        job = job_from_dict(message["job"])
         given = _given(channel) if message["given"] else None
         report = assemble(job, _embedder(channel, message), given, channel.progress)
         channel.send({"report": report.to_dict()})
     except ArticleQAError as error:
         channel.send({"error": {"kind": type(error).__name__, "message": str(error)}})
+    except BrokenPipeError:  # the caller is gone; what was embedded is kept for the next build
+        sys.exit(1)
 
 
 def _embedder(channel: Channel, message: Mapping[str, Any]) -> Embedder:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.assemble import Job, assemble
+from index.assemble import assemble
 from index.generation import open_current
+from index.job import Job
 from index.record import Record
 from index.report import BuildProgress, BuildReport
 from index.search import Searcher
@@ -100,8 +101,14 @@ def build_here(tiny: TinyEmbedder) -> Callable[..., BuildReport]:
         rebuild: bool = False,
         embedder: TinyEmbedder = tiny,
         on_progress: Callable[[BuildProgress], None] = lambda _: None,
+        **options: object,
     ) -> BuildReport:
-        return assemble_here(Job(index_dir, paths, rebuild), embedder, given, on_progress)
+        return assemble_here(
+            Job(index_dir=index_dir, paths=paths, rebuild=rebuild, **options),
+            embedder,
+            given,
+            on_progress,
+        )
 
     return build
 
@@ -120,7 +127,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, tiny: TinyEmbedder) -> Pat
         Article.create(text=story(number), title=f"Story {number}", source=f"s{number}")
         for number in range(40)
     ]
-    assemble_here(Job(index_dir, ()), tiny, articles, lambda _: None)
+    assemble_here(Job(index_dir=index_dir), tiny, articles, lambda _: None)
     return index_dir
 
 

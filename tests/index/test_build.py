@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from index.assemble import HOLDER
 from index.build import build_index
 from index.embed import OnnxEmbedder
 from index.errors import (
@@ -23,6 +22,7 @@ from index.errors import (
     SourceError,
 )
 from index.generation import CURRENT, STAGING, open_current
+from index.lock import HOLDER, holder_of
 from index.search import Searcher
 from index.verify import verify
 
@@ -43,7 +43,7 @@ def news(tmp_path, write_story):
 
 
 def worker_of(index_dir):
-    return int((index_dir / HOLDER).read_text())
+    return holder_of(index_dir)
 
 
 def kill_worker(index_dir):

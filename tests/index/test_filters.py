@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.assemble import Job
+from index.job import Job
 from index.errors import QuestionError
 from index.filters import Filters, outlet_key
 from index.search import CANDIDATES, Searcher, fuse, spread
@@ -62,7 +62,7 @@ def dated(tmp_path_factory, quarters, make_article):
         )
         for number in range(60)
     ]
-    assemble_here(Job(folder, ()), quarters, articles, lambda _: None)
+    assemble_here(Job(index_dir=folder), quarters, articles, lambda _: None)
     return folder
 
 

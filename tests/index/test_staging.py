@@ -6,9 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from index.assemble import HOLDER, LOCK
+from index.editing import EditableRecord
 from index.errors import IndexDamagedError
 from index.generation import CURRENT, STAGING, open_current
+from index.lock import HOLDER, LOCK
 from index.record import Record
 from index.vectors import ChromaVectors
 from index.verify import verify
@@ -83,7 +84,7 @@ def empty_record(index_dir):
 
 
 def other_format(index_dir):
-    record = Record.edit(open_current(index_dir).record_path)
+    record = EditableRecord.edit(open_current(index_dir).record_path)
     record.put_setting("format", "0")
     record.seal()
     record.close()
