@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.job import Job
 from index.errors import QuestionError
 from index.filters import Filters, outlet_key
+from index.job import Job
 from index.search import CANDIDATES, Searcher, fuse, spread
 from index.types import RankedPassage
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.chunk import chunk
-from index.errors import IndexDamagedError
 from index.editing import EditableRecord
+from index.errors import IndexDamagedError
 from index.generation import open_current
 from index.record import Record, Source, quoted
 from index.types import Article
