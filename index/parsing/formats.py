@@ -11,12 +11,14 @@ from index.errors import ParseError
 from index.parsing.decode import decode_html, decode_text
 from index.parsing.html import parse_html
 from index.parsing.markdown import parse_markdown
+from index.parsing.options import ParseOptions
 from index.parsing.parsed import ParsedSource
 from index.parsing.plain import parse_plain
 from index.parsing.records import parse_json, parse_jsonl
 from index.types import Article
 
 PARSER_ID = "parsing-1"  # bump when the same bytes would give another article: all is parsed anew
+DEFAULT_OPTIONS = ParseOptions()
 MAX_ARTICLE_CHARACTERS = 5_000_000  # several novels; more is a dump that nobody can cite from
 
 
@@ -49,12 +51,15 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 )
 
 
-def parse_source(name: str, data: bytes) -> ParsedSource:
+def parse_source(
+    name: str, data: bytes, options: ParseOptions = DEFAULT_OPTIONS
+) -> ParsedSource:
     """Return the articles in `data`, at least one, with a note for each part that was left out.
 
     Args:
         name: The source's name; its suffix chooses the format, and ids are derived from it.
         data: The whole content.
+        options: What is known from outside.
 
     Raises:
         ParseError: If no article comes out of it; the message is one short reason.
