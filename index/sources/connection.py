@@ -96,9 +96,11 @@ def get(
     deadline: Deadline,
     connect: Connect,
     connect_s: float,
-    tls: ssl.SSLContext,
+    tls: ssl.SSLContext | None,
 ) -> Iterator[Response]:
     """Send one GET to the first of `ips` that takes a connection; yield what it answers.
+
+    `tls` checks certificates; an https address needs it.
 
     Raises:
         OutOfTimeError: If the deadline passes, also while the body is being received.

@@ -139,7 +139,7 @@ class Fetcher:
         self._rules = rules
         self._resolve = resolve or connection.system_resolve
         self._connect = connect or connection.system_connect
-        self._tls = tls or connection.tls_context()
+        self._tls = tls  # made at the first https address: loading the authorities takes 50 ms
         self._clock, self._sleep, self._jitter, self._now = clock, sleep, jitter, now
         self._robots: dict[str, Robots | FetchError] = {}  # by origin
         self._delays: dict[str, float] = {}  # by host, where its robots.txt asks for one
@@ -278,8 +278,10 @@ class Fetcher:
         is_page: bool,
     ) -> _Reply:
         """Return the answer to one GET; its body only if it is wanted."""
-        from index.sources.connection import get, read_body
+        from index.sources.connection import get, read_body, tls_context
 
+        if self._tls is None and address.scheme == "https":
+            self._tls = tls_context()
         with get(
             address,
             ips,
