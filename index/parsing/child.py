@@ -111,6 +111,7 @@ def _serve(
             for message in _answer(request, data, count_pieces):
                 if "article" in message:
                     send_message(replies, message)
+                    allow_cpu(limits.cpu_s)  # an archive of thousands is no endless loop
                 else:
                     ended = message
     except (BrokenPipeError, KeyboardInterrupt):

@@ -36,10 +36,14 @@ CLOCK_FILES = ("/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/usr/l
 
 @dataclass(frozen=True, slots=True)
 class ParserLimits:
-    """What reading one source may take; `memory_bytes` and `files` are of the whole child."""
+    """What reading one source may take; `memory_bytes` and `files` are of the whole child.
 
-    cpu_s: float = 30.0  # processor time of one source, rounded up to whole seconds
-    wall_s: float = 60.0  # from the first byte sent to the answer
+    Parsing gives the articles of a source together, so it is limited as a whole; cutting them into
+    passages takes time in proportion to their text, and is limited one by one.
+    """
+
+    cpu_s: float = 30.0  # processor time until the next article comes out, in whole seconds
+    wall_s: float = 60.0  # from the first byte sent, or from an article, to the next one or the end
     memory_bytes: int = 1 << 30  # address space, the interpreter's own 0.2 GB included
     files: int = 64  # open at once
 

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 from index.errors import BuildFailedError, SourceError, error_named
 from index.parsing.confine import ParserLimits
@@ -76,16 +77,16 @@ class ParserProcess:
         if not self._is_ready:
             self._await_ready()
         self._in_step, self.answered = False, 0
-        with self._within(self._limits.wall_s) as overdue:
+        with Deadline(self._limits.wall_s, self.kill) as deadline:
             try:
                 digest = self._send(task, stream)
             except SourceError as error:
                 self._in_step = True
                 return ParseOutcome(key=task.key, digest=None, unreadable=str(error))
             try:
-                return self._receive(task, digest)
+                return self._receive(task, digest, deadline.extend)
             except EOFError:
-                problem = self._cause_of_death(is_overdue=overdue.is_set())
+                problem = self._cause_of_death(is_overdue=deadline.is_overdue)
             except TooLongError:
                 problem = f"holds more than {MAX_REPLY_BYTES / 1e6:g} MB of text"
             except (KeyError, TypeError, ValueError):  # nothing that our own code would answer
@@ -112,7 +113,7 @@ class ParserProcess:
 
     def _await_ready(self) -> None:
         try:
-            with self._within(START_TIMEOUT_S):
+            with Deadline(START_TIMEOUT_S, self.kill):
                 send_message(self._requests, self._settings)
                 message = receive_message(self._replies)
         except (EOFError, OSError, ValueError) as error:
@@ -161,8 +162,10 @@ class ParserProcess:
             return False
         return True
 
-    def _receive(self, task: ParseTask, digest: bytes) -> ParseOutcome:
-        """Return the outcome that the child tells.
+    def _receive(
+        self, task: ParseTask, digest: bytes, sign_of_life: Callable[[], None]
+    ) -> ParseOutcome:
+        """Return the outcome that the child tells; call `sign_of_life` for each article.
 
         Raises:
             EOFError: If it died.
@@ -176,6 +179,7 @@ class ParserProcess:
             message = json.loads(frame)
             if "article" not in message:
                 break
+            sign_of_life()
             article = Article.from_dict(message["article"])
             articles.append((article, unpacked(article, message["passages"])))
         failed, listing = message.get("failed"), message.get("listing")
@@ -201,27 +205,45 @@ class ParserProcess:
         how = f"signal {-code}" if code < 0 else f"code {code}"
         return f"ended the reading process ({how})"
 
-    @contextmanager
-    def _within(self, seconds: float) -> Iterator[threading.Event]:
-        """Kill the process unless the block ends in time; the event says that it was killed."""
-        overdue, lock = threading.Event(), threading.Lock()
-        is_over = False
 
-        def too_late() -> None:
-            with lock:
-                if not is_over:
-                    overdue.set()
-                    self.kill()
+class Deadline:
+    """Does something unless the block that it surrounds ends, or shows a sign of life, in time."""
 
-        clock = threading.Timer(seconds, too_late)
-        clock.daemon = True
-        clock.start()
-        try:
-            yield overdue
-        finally:
-            with lock:  # from here on the process is at something else
-                is_over = True
-            clock.cancel()
+    def __init__(self, seconds: float, too_late: Callable[[], None]) -> None:
+        self.is_overdue = False
+        self._seconds, self._too_late = seconds, too_late
+        self._lock = threading.Lock()  # too late or over, never both
+
+    def __enter__(self) -> Self:
+        self._is_over = False
+        self.extend()
+        self._arm(self._seconds)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._is_over = True
+        self._timer.cancel()
+
+    def extend(self) -> None:
+        """Count from now on."""
+        self._until = time.monotonic() + self._seconds
+
+    def _arm(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._check)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _check(self) -> None:
+        with self._lock:
+            left = self._until - time.monotonic()
+            if self._is_over:
+                return
+            if left > 0:
+                self._arm(left)
+                return
+            self.is_overdue = True
+            self._too_late()
 
 
 def _started(errors: IO[bytes]) -> subprocess.Popen[bytes]:
