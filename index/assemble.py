@@ -17,6 +17,7 @@ from pathlib import Path
 from index.changes import RECORD_SUFFIXES, Changes, Comparison, Patterns
 from index.embed import Embedder
 from index.errors import DiskFullError, IndexDamagedError, SourceError
+from index.failpoints import failpoint
 from index.generation import Generation
 from index.job import Job
 from index.lock import hold
@@ -262,6 +263,7 @@ class _Assembly:
                 self.staging.keep(name=reading.source.name)
             return
         staging = self._writable()
+        failpoint("after_parse")
         staging.put_chunked(reading.source, reading.articles)
         if reading.fetch is not None:
             staging.record.put_fetch(reading.fetch)

@@ -84,7 +84,14 @@ PARSERS: dict[str, tuple[Callable[[Any], object], str]] = {
     "top_k": (_positive, "a whole number from 1"),
     "max_question_chars": (_positive, "a whole number from 1"),
 }
-TEST_VARIABLES = frozenset({"ARTICLE_QA_REQUIRE_BROWSER", "ARTICLE_QA_CHROMIUM"})
+TEST_VARIABLES = frozenset(
+    {
+        "ARTICLE_QA_CHROMIUM",
+        "ARTICLE_QA_FAILPOINT",
+        "ARTICLE_QA_FAULTS",
+        "ARTICLE_QA_REQUIRE_BROWSER",
+    }
+)
 
 
 def _read_file(path: Path) -> dict[str, Any]:
