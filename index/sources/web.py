@@ -107,7 +107,7 @@ class Fetcher:
     """Fetches pages politely, one after another; for use in one thread.
 
     It remembers, as long as it lives, what each host's robots.txt says and when the host was last
-    asked. An unreachable robots.txt is remembered too: its host is not asked again.
+    asked. A host that is unknown, or whose robots.txt is unreachable, is not asked again.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class Fetcher:
         if robots is None:
             robots = self._robots[address.origin] = self._read_robots(address, visit)
         if isinstance(robots, FetchError):
-            raise FetchError(f"its robots.txt cannot be read ({robots}), so it is left alone")
+            raise FetchError(str(robots))
         if not robots.allows(address.target):
             raise FetchError("the site's robots.txt asks not to")
 
@@ -223,15 +223,19 @@ class Fetcher:
 
         where = WebAddress(address.scheme, address.host, address.port, "/robots.txt")
         try:
+            self._look_up(address, visit)
+        except FetchError as error:  # a reason of its own: nothing has been asked yet
+            return error
+        try:
             reply = self._follow(where, self._headers, visit, is_page=False)
         except FetchError as error:
-            return error
+            return _left_alone(str(error))
         except OutOfTimeError:
-            return FetchError("it takes too long")
+            return _left_alone("it takes too long")
         if 400 <= reply.status < 500 and reply.status != 429:
             return ALLOWED
         if reply.status != 200:
-            return FetchError(_status(reply, self._now()))
+            return _left_alone(_status(reply, self._now()))
         robots = parse_robots(reply.body.decode("utf-8", "replace"), PRODUCT)
         if robots.crawl_delay_s:
             self._delays[address.host] = min(robots.crawl_delay_s, self._rules.max_crawl_delay_s)
@@ -342,7 +346,8 @@ class Fetcher:
             return list(dict.fromkeys(found))
         for ip in found:
             if not is_public(ip):
-                raise FetchError(f"not opened: {address.host} is not on the public Internet ({ip})")
+                where = address.host if literal_ip(address.host) else f"{address.host} ({ip})"
+                raise FetchError(f"not opened: {where} is not on the public Internet")
         if address.port not in WEB_PORTS:
             raise FetchError("not opened: only the ports 80 and 443 are")
         return list(dict.fromkeys(found))
@@ -376,6 +381,10 @@ def _refuse_unwanted(headers: Mapping[str, str], max_bytes: int) -> None:
 
 def _too_large(max_bytes: int) -> FetchError:
     return FetchError(f"it is larger than {max_bytes / 1e6:g} MB")
+
+
+def _left_alone(reason: str) -> FetchError:
+    return FetchError(f"its robots.txt cannot be read ({reason}), so the site is left alone")
 
 
 def _status(reply: _Reply, now: datetime) -> str:
