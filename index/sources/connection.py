@@ -19,6 +19,7 @@ import httpcore
 from index.sources.address import IPAddress, WebAddress, literal_ip
 
 MAX_ADDRESSES = 3  # of one host that are tried
+PIECE_BYTES = 65_536  # uncompressed at a time
 MAX_GZIP_MEMBERS = 100  # one is usual; thousands of empty ones only cost time
 
 # (IP address, port, seconds) -> a connected socket; raises OSError
@@ -129,7 +130,7 @@ def get(
 def read_body(response: Response, max_bytes: int) -> tuple[bytes, bool]:
     """Return the first `max_bytes` of a body, uncompressed, and whether that is all of it.
 
-    Never holds more than that and one chunk, whatever the compressed data would grow to.
+    Never holds more than that and a piece or two, whatever the compressed data would grow to.
 
     Raises:
         OutOfTimeError, UnreachableError: As `get`; also if compressed data are damaged.
@@ -140,7 +141,7 @@ def read_body(response: Response, max_bytes: int) -> tuple[bytes, bool]:
         raise UnusableError(f"the answer is encoded as {encoding[:40]!r}, which was not asked for")
     chunks = response.chunks
     if encoding not in {"", "identity"}:
-        chunks = _inflate(chunks, max_bytes)
+        chunks = _inflate(chunks)
     body = bytearray()
     for chunk in chunks:
         body += chunk
@@ -149,8 +150,8 @@ def read_body(response: Response, max_bytes: int) -> tuple[bytes, bool]:
     return bytes(body), True
 
 
-def _inflate(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
-    """Yield uncompressed pieces of at most `max_bytes` + 1."""
+def _inflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield uncompressed pieces of at most `PIECE_BYTES`."""
     inflater: Any = None  # zlib does not name its type
     n_members = 0
     try:
@@ -162,7 +163,7 @@ def _inflate(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
                     if n_members > MAX_GZIP_MEMBERS:
                         raise UnreachableError("the compressed answer is in too many parts")
                     inflater = _inflater(data)
-                yield inflater.decompress(data, max_bytes + 1)
+                yield inflater.decompress(data, PIECE_BYTES)
                 data = inflater.unconsumed_tail or inflater.unused_data
     except zlib.error as error:
         raise UnreachableError("the compressed answer is damaged") from error
