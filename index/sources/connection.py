@@ -19,6 +19,7 @@ import httpcore
 from index.sources.address import IPAddress, WebAddress, literal_ip
 
 MAX_ADDRESSES = 3  # of one host that are tried
+MAX_REASON_CHARACTERS = 200  # of what went wrong; it may quote what the server sent
 PIECE_BYTES = 65_536  # uncompressed at a time
 MAX_GZIP_MEMBERS = 100  # one is usual; thousands of empty ones only cost time
 
@@ -124,7 +125,8 @@ def get(
                 received[name] = f"{received[name]}, {value}" if name in received else value
             yield Response(response.status, received, response.iter_stream())
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        raise UnreachableError(str(error) or type(error).__name__) from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnreachableError(reason[:MAX_REASON_CHARACTERS]) from error
 
 
 def read_body(response: Response, max_bytes: int) -> tuple[bytes, bool]:
