@@ -74,7 +74,8 @@ def story_keys(text: str) -> tuple[bytes, ...]:
     while (step := min(width, WINDOW - width, len(hashes) - 1)) > 0:
         hashes = np.minimum(hashes[:-step], hashes[step:])
         width += step
-    return tuple(sorted({value.tobytes()[:KEY_BYTES] for value in hashes.astype("<u8")}))
+    stored = np.unique(hashes).astype("<u8").tobytes()
+    return tuple(sorted({stored[at : at + KEY_BYTES] for at in range(0, len(stored), 8)}))
 
 
 def overlap(one: str, other: str) -> float:
