@@ -9,7 +9,7 @@ import errno
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from index.failpoints import failpoint
 from index.generation import Generation
 from index.job import Job
 from index.lock import hold
-from index.parsing.formats import FORMATS
+from index.parsing.formats import FORMATS, PARSER_ID
 from index.parsing.options import ParseOptions
 from index.reading import Reading, Remote, file_task, read_all
 from index.record import Record, Source
@@ -84,6 +84,8 @@ class _Assembly:
         models = model_settings(embedder).items()
         stale = self.base is not None and not self.base.manifest.settings.items() >= models
         self.fresh = job.rebuild or stale
+        # The bytes of pages are not kept: what another parser makes of them must be fetched.
+        self.refetch = job.rebuild or (stale and not _same_parser(self.base))
         self.staging: Staging | None = None
         if self.fresh or self.base is None:
             require_room(job.index_dir, self.base)
@@ -200,16 +202,22 @@ class _Assembly:
 
     def _look(self, roots: Roots, settings: _Settings) -> Changes:
         comparison = Comparison(
-            self._record.sources(),
+            self._known_files(),
             self.job.index_dir.resolve(),
             settings.patterns,
             settings.stale_suffixes,
+            everything=self.fresh,
         )
         files = [(root, roots.known[root]) for root in roots.scanned if not is_remote(root)]
         changes = comparison.look(files, roots.replaced, self._counter("scan", "files"))
         self.unreadable += changes.unreadable
         self.passed_over += changes.passed_over
         return changes
+
+    def _known_files(self) -> Mapping[str, Source]:
+        """Return what files are compared with: a fresh record knows no names to be renamed from."""
+        record = self.before if self.fresh and self.before else self._record
+        return record.sources()
 
     def _prepare(self, changes: Changes, roots: Roots) -> None:
         """Take away what is gone, and see to it that what cannot be read now is not lost."""
@@ -226,20 +234,20 @@ class _Assembly:
             for name in sorted(changes.kept):
                 self.staging.keep(name=name)
             for root in filter(is_remote, roots.known):  # pages a feed no longer lists stay
-                self.staging.keep(root=root, with_fetches=not self.job.rebuild)
+                self.staging.keep(root=root, with_fetches=not self.refetch)
 
     # Reading
 
     def _read(self, changes: Changes, roots: Roots, options: ParseOptions) -> None:
         """Parse what changed, store it, and embed it on the way."""
-        known = self._record.sources()
+        known_files = self._known_files()
         self.renamed = sum(
-            bool(source.known_as) and name not in known
-            for name, source in ((source.name, source) for _, source in changes.to_read)
+            bool(source.known_as) and source.name not in known_files
+            for _, source in changes.to_read
         )
         remote = Remote(
             {root: self._record.fetches(root) for root in roots.scanned if is_remote(root)},
-            known,
+            {} if self.refetch else self._record.sources(),
             options,
             allow_loopback=self.job.allow_loopback,
         )
@@ -253,7 +261,7 @@ class _Assembly:
                     self._embed(self.staging)
         self.unreadable += remote.problems
         if self.staging:
-            for fetch in remote.lists_read():
+            for fetch in remote.asked:
                 self.staging.record.put_fetch(fetch)
 
     def _store(self, reading: Reading) -> None:
@@ -361,6 +369,10 @@ class _Settings:
     patterns: Patterns
     options: ParseOptions
     stale_suffixes: frozenset[str] = field(default=frozenset())  # read such files again
+
+
+def _same_parser(base: Generation | None) -> bool:
+    return base is not None and base.manifest.settings.get("parser") == PARSER_ID
 
 
 def _in_service(job: Job) -> tuple[Generation | None, Record | None, str | None]:

@@ -57,6 +57,7 @@ class Comparison:
     index_dir: Path  # may lie among the articles: it is none of them
     patterns: Patterns = Patterns()
     stale_suffixes: frozenset[str] = frozenset()  # read such files again even if unchanged
+    everything: bool = False  # read every file again
 
     def look(
         self,
@@ -134,7 +135,7 @@ class Comparison:
             changes.kept.add(file.name)
             return
         old = self.known.get(file.name)
-        stale = Path(file.name).suffix.lower() in self.stale_suffixes
+        stale = self.everything or Path(file.name).suffix.lower() in self.stale_suffixes
         if old is None or old.digest != digest or old.root != root or stale:
             known_as = old.known_as if old else ""
             changes.to_read.append((file, Source(file.name, root, digest, (), known_as)))

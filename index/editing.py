@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from index.errors import DiskFullError
 from index.record import STORED_FLOAT, Fetch, Record, Source
 from index.schema import ARTICLE_COLUMNS, FORMAT, SCHEMA, article_from, article_row
+from index.stories import MOST_HOLDERS, Telling
 from index.types import Article, Passage
 
 Chunked = tuple[Article, Sequence[tuple[Passage, bytes]]]  # passages with their embedded digests
@@ -30,7 +31,10 @@ DISK_FULL = "database or disk is full"  # SQLite's words
 class EditableRecord(Record):
     """One record file that this process alone holds. Not for threads."""
 
-    _all_embedded_to = 0  # every passage numbered up to this has its vector
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(path, connection)
+        self._all_embedded_to = 0  # every passage numbered up to this has its vector
+        self._bereft: set[int] = set()  # articles that may have lost a copy
 
     @classmethod
     def create(cls, path: Path, settings: Mapping[str, str]) -> Self:
@@ -237,19 +241,49 @@ class EditableRecord(Record):
 
     # Stories
 
-    def put_signature(self, number: int, signature: bytes | None, keys: Iterable[bytes]) -> None:
+    def without_story_keys(self) -> list[int]:
+        """Return the numbers of the articles that are new since stories were settled."""
+        query = "SELECT number FROM article WHERE number NOT IN (SELECT article FROM story_key)"
+        return [number for (number,) in self._rows(query)]
+
+    def put_story_keys(self, number: int, keys: Iterable[bytes]) -> None:
         """Store what the copies of an article are found by."""
-        self._db.execute("UPDATE article SET signature = ? WHERE number = ?", (signature, number))
-        self._db.executemany(
-            "INSERT OR IGNORE INTO band VALUES (?, ?)", [(key, number) for key in keys]
+        rows = [(key, number) for key in keys]
+        self._db.executemany("INSERT OR IGNORE INTO story_key VALUES (?, ?)", rows)
+
+    def bereft(self) -> list[int]:
+        """Return the articles that had a key in common with one deleted since `edit`."""
+        there = {number for (number,) in self._rows("SELECT number FROM article")}
+        return sorted(self._bereft & there)
+
+    def tell(self, number: int) -> Telling:
+        """Return what stories are settled by."""
+        query = "SELECT id, text, published FROM article WHERE number = ?"
+        name, text, published = next(self._rows(query, (number,)))
+        return Telling(name, text, date.fromisoformat(published) if published else None)
+
+    def story_candidates(self, number: int) -> list[int]:
+        """Return the articles with a key in common, the first `MOST_HOLDERS` of each key."""
+        found: set[int] = set()
+        for (key,) in list(self._rows("SELECT key FROM story_key WHERE article = ?", (number,))):
+            query = "SELECT article FROM story_key WHERE key = ? ORDER BY article LIMIT ?"
+            found.update(other for (other,) in self._rows(query, (key, MOST_HOLDERS)))
+        return sorted(found)
+
+    def story_companions(self, number: int) -> list[int]:
+        """Return the articles of the same story as last settled."""
+        query = (
+            "SELECT number FROM article "
+            "WHERE story = (SELECT story FROM article WHERE number = ?) ORDER BY number"
         )
+        return [other for (other,) in self._rows(query, (number,))]
 
     def put_stories(self, leads: Mapping[int, int]) -> None:
         """Store which story articles belong to: article number → number of its lead."""
         with self.transaction():
             self._db.executemany(
-                "UPDATE article SET story = ? WHERE number = ?",
-                [(lead, number) for number, lead in leads.items()],
+                "UPDATE article SET story = ? WHERE number = ? AND story <> ?",
+                [(lead, number, lead) for number, lead in leads.items()],
             )
 
     def _insert(
@@ -285,6 +319,8 @@ class EditableRecord(Record):
         for article in list(map(article_from, found)):
             self._put_past(article)
         gone = f"SELECT number FROM article WHERE {condition}"
+        for (number,) in list(self._rows(gone, (value,))):
+            self._bereft.update(self.story_candidates(number), self.story_companions(number))
         passages = f"SELECT number FROM passage WHERE article IN ({gone})"
         self._db.execute(  # FTS5 must be told the old words: it holds none itself
             "INSERT INTO word_index (word_index, rowid, title, body, about) "
@@ -292,7 +328,7 @@ class EditableRecord(Record):
             (value,),
         )
         for statement in (
-            f"DELETE FROM band WHERE article IN ({gone})",
+            f"DELETE FROM story_key WHERE article IN ({gone})",
             f"DELETE FROM passage WHERE article IN ({gone})",
             f"DELETE FROM article WHERE {condition}",
         ):

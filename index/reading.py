@@ -72,13 +72,13 @@ def read_all(tasks: Sequence[ParseTask], remote: Remote, embedder: Embedder) -> 
 class Remote:
     """The roots that are addresses, with what is known of each page and list below them."""
 
-    fetches: Mapping[str, Iterable[Fetch]]  # by root, of those to be looked at
+    fetches: Mapping[str, Sequence[Fetch]]  # by root, of those to be looked at
     known: Mapping[str, Source]
     options: ParseOptions
     allow_loopback: bool = False
     problems: list[Problem] = field(default_factory=list)  # pages that could not be fetched
-    _lists: dict[str, list[Fetch]] = field(default_factory=dict)
-    _failed: set[str] = field(default_factory=set)
+    # What is worth remembering if there is a new generation anyway: lists, pages that are the same.
+    asked: list[Fetch] = field(default_factory=list)
     _pool: ParserPool | None = None
 
     def __bool__(self) -> bool:
@@ -89,18 +89,6 @@ class Remote:
         if self._pool is not None:
             self._pool.close()
 
-    def lists_read(self) -> list[Fetch]:
-        """Return what is to be remembered of lists: not of those with a page that failed.
-
-        A list that has not changed is not looked into, so such a page would never be tried again.
-        """
-        return [
-            fetch
-            for root, fetches in self._lists.items()
-            if root not in self._failed
-            for fetch in fetches
-        ]
-
     def tasks(self) -> Iterator[ParseTask]:
         """Yield the task to parse each page that is new or has changed, fetching as it goes."""
         if not self.fetches:
@@ -108,7 +96,10 @@ class Remote:
         from index.sources.remote import KnownList, RemoteRoots
         from index.sources.web import Fetcher, FetchRules
 
-        walker = RemoteRoots(Fetcher(FetchRules(allow_loopback=self.allow_loopback)), self._listing)
+        rules = FetchRules(allow_loopback=self.allow_loopback)
+        if self.allow_loopback:  # nobody to be polite to
+            rules = replace(rules, delay_s=0.0)
+        walker = RemoteRoots(Fetcher(rules), self._listing)
         for root, known in self.fetches.items():
             try:
                 for found in walker.walk(root, _by_url(known), _local(root)):
@@ -117,20 +108,24 @@ class Remote:
                     elif (task := self._task(root, found)) is not None:
                         yield task
             except SourceError as error:
-                self._fail(root, root, str(error))
+                self.problems.append(Problem(root, str(error)))
 
     def _task(self, root: str, page: Page) -> ParseTask | None:
         if page.problem is not None:
-            self._fail(root, page.url, page.problem)
+            self.problems.append(Problem(page.url, page.problem))
         fetched = page.fetched
         if fetched is None:
-            return None
-        old = self.known.get(page.url)
-        if old is not None and old.digest == hashlib.sha256(fetched.data).digest():
+            known = next((item for item in self.fetches[root] if item.url == page.url), None)
+            if known is not None and page.problem is None and page.link_digest != known.link:
+                self.asked.append(replace(known, link=page.link_digest))
             return None
         validators = fetched.validators
         link = page.link_digest
         fetch = Fetch(page.url, root, validators.etag, validators.last_modified, link)
+        old = self.known.get(page.url)
+        if old is not None and old.digest == hashlib.sha256(fetched.data).digest():
+            self.asked.append(fetch)
+            return None
         source = Source(page.url, old.root if old else root, b"", ())
         hints = replace(
             page.hints,
@@ -147,12 +142,8 @@ class Remote:
 
     def _remember(self, root: str, found: KnownList) -> None:
         validators = found.validators
-        fetch = Fetch(found.url, root, validators.etag, validators.last_modified, "")
-        self._lists.setdefault(root, []).append(fetch)
-
-    def _fail(self, root: str, url: str, reason: str) -> None:
-        self._failed.add(root)
-        self.problems.append(Problem(url, reason))
+        self.asked.append(Fetch(found.url, root, validators.etag, validators.last_modified, ""))
+        self.problems.extend(Problem(found.url, text) for text in found.problems)
 
     def _listing(self, data: bytes, content_type: str | None) -> Listing | None:
         """Read a feed, sitemap or OPML in a confined process."""

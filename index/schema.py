@@ -34,7 +34,6 @@ CREATE TABLE article (
     id TEXT NOT NULL UNIQUE,
     source_name TEXT NOT NULL REFERENCES source (name),
     story INTEGER NOT NULL,   -- number of the story's lead; its own where it has no copies
-    signature BLOB,           -- what near-duplicates are found by
     version TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
     captions TEXT NOT NULL,   -- JSON [[start, end], ...]
     url TEXT, outlet TEXT, byline TEXT, section TEXT,
@@ -44,9 +43,10 @@ CREATE TABLE article (
 );
 CREATE INDEX article_of_source ON article (source_name);
 CREATE INDEX article_of_story ON article (story);
-CREATE TABLE band (key BLOB NOT NULL, article INTEGER NOT NULL, PRIMARY KEY (key, article))
+-- What the copies of an article are found by.
+CREATE TABLE story_key (key BLOB NOT NULL, article INTEGER NOT NULL, PRIMARY KEY (key, article))
     WITHOUT ROWID;
-CREATE INDEX band_of_article ON band (article);
+CREATE INDEX story_key_of_article ON story_key (article);
 -- Earlier versions of articles that are still there: old citations resolve to them.
 CREATE TABLE past_version (
     id TEXT NOT NULL, version TEXT NOT NULL,

@@ -39,6 +39,7 @@ from index.record import Record, Source
 from index.roots import GIVEN
 from index.schema import FORMAT
 from index.service import is_sound, open_sound, publish
+from index.stories import STORIES_ID, settle, story_keys
 from index.types import Article, Passage, article_id
 from index.vectors import ChromaVectors, finalise
 from index.verify import verify_record, verify_vectors
@@ -164,7 +165,20 @@ class Staging:
         self._excluded = self.record.excluded()
 
     def group(self, on_count: OnCount) -> None:
-        """Find out which articles are copies of one another."""
+        """Find out which articles are copies of one another, as far as anything changed."""
+        record = self.record
+        new = record.without_story_keys()
+        with record.transaction():
+            for done, number in enumerate(new, 1):
+                record.put_story_keys(number, story_keys(record.tell(number).text))
+                on_count(done, len(new))
+        leads = settle(
+            [*new, *record.bereft()],
+            tell=record.tell,
+            candidates=record.story_candidates,
+            companions=record.story_companions,
+        )
+        record.put_stories(leads)
 
     def is_batch_waiting(self) -> bool:
         """Say whether enough passages were stored to embed them in one go."""
@@ -355,7 +369,12 @@ def _is_of_use(path: Path, embedder: Embedder, *, scratch_only: bool) -> bool:
 
 def model_settings(embedder: Embedder) -> dict[str, str]:
     """Return what decides whether two builds can share anything."""
-    return {"embedder": embedder.model_id, "chunker": CHUNKER_ID, "parser": PARSER_ID}
+    return {
+        "embedder": embedder.model_id,
+        "chunker": CHUNKER_ID,
+        "parser": PARSER_ID,
+        "stories": STORIES_ID,
+    }
 
 
 def source_digest(data: bytes) -> bytes:

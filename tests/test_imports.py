@@ -17,6 +17,8 @@ HEAVY = {
     "chromadb",
     "fastapi",
     "gradio",
+    "feedparser",
+    "httpcore",
     "httpx",
     "huggingface_hub",
     "llama_index",

@@ -21,7 +21,7 @@ from index.errors import (
     IndexMissingError,
     SourceError,
 )
-from index.generation import CURRENT, STAGING, open_current
+from index.generation import STAGING, open_current
 from index.lock import HOLDER, holder_of
 from index.search import Searcher
 from index.verify import verify
@@ -47,8 +47,9 @@ def worker_of(index_dir):
 
 
 def kill_worker(index_dir):
-    with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-        os.kill(worker_of(index_dir), signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it has just ended
+        if pid := worker_of(index_dir):
+            os.kill(pid, signal.SIGKILL)
 
 
 def assert_ended(pid):
@@ -280,7 +281,7 @@ def test_an_error_of_the_worker_is_the_same_error_here(index_dir, news, tiny, bu
     with pytest.raises(SourceError, match="No article could be read"):
         build_index(news / "empty", index_dir, embedder=tiny)
     build_here(index_dir, news / "000.txt")
-    (index_dir / CURRENT).write_text("nonsense")
+    open_current(index_dir).record_path.write_text("nonsense")
     with pytest.raises(IndexDamagedError, match="--rebuild"):
         build_index(news, index_dir, embedder=tiny)
 
@@ -295,7 +296,9 @@ def test_progress_is_told_in_order(index_dir, news, tiny):
     steps = []
     report = build_index(news, index_dir, embedder=tiny, on_progress=steps.append)
     phases = list(dict.fromkeys(step.phase for step in steps))
-    assert phases == ["scan", "read", "embed", "vectors", "verify"] == list(report.timings_s)
+    assert (
+        phases == ["scan", "read", "embed", "group", "vectors", "verify"] == list(report.timings_s)
+    )
     for phase in phases:
         done = [step.done for step in steps if step.phase == phase]
         assert done == sorted(done)

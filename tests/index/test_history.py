@@ -1,0 +1,223 @@
+"""What an index remembers over builds: versions, names, copies, wishes of its users."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+
+import pytest
+
+from index.errors import SourceError
+from index.generation import open_current
+from index.record import Record
+from index.search import Searcher
+from index.verify import verify
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:legacy embedding function config:DeprecationWarning"  # Chroma's own
+)
+
+
+@pytest.fixture
+def index_dir(tmp_path):
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def news(tmp_path, write_story):
+    for number in range(4):
+        write_story(tmp_path / "news" / f"{number}.txt", number)
+    return tmp_path / "news"
+
+
+@pytest.fixture
+def record(index_dir):
+    opened = []
+
+    def open_it():
+        opened.append(Record.open(open_current(index_dir).record_path))
+        return opened[-1]
+
+    yield open_it
+    for item in opened:
+        item.close()
+
+
+def sources(record):
+    return {article.source: article for article in record.articles()}
+
+
+# Versions
+
+
+def test_every_earlier_text_of_an_article_stays(index_dir, news, build_here, write_story, record):
+    texts = []
+    for number in (0, 20, 21, 0, 22):
+        write_story(news / "0.txt", number)
+        build_here(index_dir, news)
+        article = sources(record())["news/0.txt"]
+        texts.append(article.text)
+    past = record().past_versions(article.id)
+    assert [item.article.text for item in past] == [texts[3], texts[2], texts[1]]
+    assert past == sorted(past, key=lambda item: item.superseded, reverse=True)
+    assert verify(open_current(index_dir)) == []
+
+
+def test_an_old_text_is_not_searched(index_dir, news, build_here, write_story, tiny):
+    build_here(index_dir, news)
+    write_story(news / "0.txt", 20)
+    build_here(index_dir, news)
+    with closing(Searcher.open(index_dir, tiny)) as searcher:
+        found = searcher.search("witness 0 story 0", n=50)
+    assert all("witness 0 of" not in item.passage.text for item in found)
+
+
+def test_versions_outlive_a_rebuild_and_another_embedder(
+    index_dir, news, build_here, write_story, embedder_class, record
+):
+    build_here(index_dir, news)
+    old = sources(record())["news/0.txt"]
+    write_story(news / "0.txt", 20)
+    build_here(index_dir, news)
+    build_here(index_dir, rebuild=True)
+    write_story(news / "1.txt", 21)
+    build_here(index_dir, embedder=embedder_class("other@2", dim=16))
+    assert [item.article for item in record().past_versions(old.id)] == [old]
+    other = sources(record())["news/1.txt"]
+    assert len(record().past_versions(other.id)) == 1
+
+
+def test_versions_go_with_their_article(index_dir, news, build_here, write_story, record):
+    build_here(index_dir, news)
+    article = sources(record())["news/0.txt"]
+    write_story(news / "0.txt", 20)
+    build_here(index_dir, news)
+    (news / "0.txt").unlink()
+    build_here(index_dir, news)
+    assert record().past_versions(article.id) == []
+
+
+# Renames
+
+
+def test_a_renamed_file_is_the_same_article_for_ever(
+    index_dir, news, build_here, write_story, record
+):
+    build_here(index_dir, news)
+    before = sources(record())
+    (news / "0.txt").rename(news / "new-name.txt")
+    report = build_here(index_dir, news)
+    assert (report.renamed, report.added, report.removed, report.embedded) == (1, 0, 0, 0)
+    assert sources(record())["news/new-name.txt"].id == before["news/0.txt"].id
+    (news / "new-name.txt").rename(news / "third.txt")
+    build_here(index_dir, news)
+    write_story(news / "third.txt", 30)
+    report = build_here(index_dir, news)
+    article = sources(record())["news/third.txt"]
+    assert (report.updated, article.id) == (1, before["news/0.txt"].id)
+    assert [p.article.text for p in record().past_versions(article.id)] == [
+        before["news/0.txt"].text
+    ]
+    write_story(news / "0.txt", 31)  # another article under the first name
+    report = build_here(index_dir, news)
+    assert (report.added, report.n_articles) == (1, 5)
+    assert sources(record())["news/0.txt"].id != article.id
+
+
+def test_a_copy_is_no_rename(index_dir, news, build_here, record):
+    build_here(index_dir, news)
+    (news / "copy.txt").write_bytes((news / "0.txt").read_bytes())
+    report = build_here(index_dir, news)
+    assert (report.renamed, report.added) == (0, 1)
+
+
+# Copies
+
+
+def test_copies_are_one_story_with_one_voice(index_dir, news, build_here, record, tiny):
+    text = (news / "0.txt").read_text()
+    for outlet in ("Courier", "Ledger"):
+        (news / f"{outlet}.json").write_text(
+            json.dumps({"title": f"In {outlet}", "text": text, "outlet": outlet})
+        )
+    report = build_here(index_dir, news)
+    assert (report.n_articles, report.n_stories) == (6, 4)
+    with closing(Searcher.open(index_dir, tiny)) as searcher:
+        found = searcher.search("witness 0 of story 0", n=20)
+    texts = [item.passage.text for item in found]
+    assert len(texts) == len(set(texts))
+    (first, *_) = [item for item in found if "witness 0 of" in item.passage.text]
+    outlets = {first.article.outlet, *(copy.outlet for copy in first.copies)}
+    assert outlets == {None, "Courier", "Ledger"}
+
+
+def test_stories_change_with_their_articles(index_dir, news, build_here, write_story, record):
+    (news / "copy.txt").write_bytes((news / "0.txt").read_bytes())
+    assert build_here(index_dir, news).n_stories == 4
+    write_story(news / "copy.txt", 40)
+    assert build_here(index_dir, news).n_stories == 5
+    (news / "copy.txt").write_bytes((news / "1.txt").read_bytes())
+    assert build_here(index_dir, news).n_stories == 4
+    (news / "1.txt").unlink()
+    assert build_here(index_dir, news).n_stories == 4
+    ids = [article.id for article in record().articles()]
+    assert record().copies(ids) == {}
+
+
+# What users want
+
+
+def test_patterns_are_remembered(index_dir, news, build_here, write_story, record):
+    write_story(news / "drafts" / "8.txt", 8)
+    write_story(news / "2023" / "9.txt", 9)
+    report = build_here(index_dir, news, exclude=("drafts", "1.txt"))
+    assert report.n_articles == 4
+    assert build_here(index_dir).changed is False
+    report = build_here(index_dir, include=("2023/*",))
+    assert list(sources(record())) == ["news/2023/9.txt"]
+    report = build_here(index_dir, include=(), exclude=())
+    assert report.n_articles == 6
+
+
+def test_keys_of_records_are_remembered(index_dir, tmp_path, build_here, record):
+    path = tmp_path / "news" / "a.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"kop": "The ferry", "tekst": "The ferry sails again on Monday."}))
+    fields = {"title": "kop", "text": "tekst"}
+    build_here(index_dir, path.parent, fields=fields)
+    path.write_text(json.dumps({"kop": "The bus", "tekst": "The bus goes again on Tuesday."}))
+    build_here(index_dir)
+    assert [article.title for article in record().articles()] == ["The bus"]
+
+
+def test_a_removed_article_stays_away_until_it_is_let_in(index_dir, news, build_here, record):
+    build_here(index_dir, news)
+    article = sources(record())["news/2.txt"]
+    report = build_here(index_dir, remove=(article.id,))
+    assert (report.removed, report.n_articles) == (1, 3)
+    (news / "2.txt").write_text((news / "2.txt").read_text() + "\n\nOne more line of it.\n")
+    assert build_here(index_dir).n_articles == 3
+    assert build_here(index_dir, rebuild=True).n_articles == 3
+    assert build_here(index_dir, readmit=(article.id,)).n_articles == 4
+    assert verify(open_current(index_dir)) == []
+
+
+def test_a_name_that_is_not_there_cannot_be_removed(index_dir, news, build_here):
+    build_here(index_dir, news)
+    with pytest.raises(SourceError, match=r"neither an article nor a root 'nothing'.*news"):
+        build_here(index_dir, remove=("nothing",))
+    with pytest.raises(SourceError, match="not the id of an article that was removed"):
+        build_here(index_dir, readmit=("nothing",))
+
+
+def test_what_is_passed_over_is_counted(index_dir, news, build_here):
+    for name in ("a.xlsx", "b.xlsx", "c.png", "README"):
+        (news / name).write_text("x")
+    report = build_here(index_dir, news)
+    assert report.passed_over == {".xlsx": 2, ".png": 1, "no suffix": 1}
+
+
+def test_given_articles_may_be_added_to_those_before(index_dir, build_here, make_article):
+    build_here(index_dir, given=[make_article(1)])
+    report = build_here(index_dir, given=[make_article(2)], additive=True)
+    assert (report.added, report.removed, report.n_articles) == (1, 0, 2)
