@@ -31,19 +31,22 @@ _LATIN_1 = re.compile(r"iso-?8859-?1|latin-?1", re.IGNORECASE)  # in practice al
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
-def decode_text(data: bytes) -> str:
+def decode_text(data: bytes, charset: str | None = None) -> str:
     """Return a text file's text: byte order mark, UTF-8, UTF-16 without mark, then a guess.
 
-    Bytes that fit no encoding become U+FFFD.
+    Bytes that fit no encoding become U+FFFD. `charset` is what an envelope declares, such as the
+    headers of a message; it comes before the guess if the bytes fit it.
 
     Raises:
         ParseError: If the data are not text.
     """
-    marked = _with_bom(data)
-    return _checked(_without_bom(data) if marked is None else marked)
+    for text in (_with_bom(data), _in_charset(data, charset or "")):
+        if text is not None:
+            return _checked(text)
+    return _checked(_without_bom(data))
 
 
-def decode_html(data: bytes) -> str:
+def decode_html(data: bytes, charset: str | None = None) -> str:
     """Return a page's text: as `decode_text`, with the charset it declares before any guess.
 
     Data that are valid UTF-8 and not plain ASCII are UTF-8 whatever is declared: browsers save
@@ -52,7 +55,7 @@ def decode_html(data: bytes) -> str:
     Raises:
         ParseError: If the data are not text.
     """
-    for text in (_with_bom(data), _as_declared(data)):
+    for text in (_with_bom(data), _in_charset(data, charset or ""), _as_declared(data)):
         if text is not None:
             return _checked(text)
     return _checked(_without_bom(data))
@@ -67,7 +70,11 @@ def _with_bom(data: bytes) -> str | None:
 
 def _as_declared(data: bytes) -> str | None:
     match = _DECLARED.search(data[:CHARSET_WINDOW])
-    charset = match[1].decode("ascii", "replace") if match else ""
+    return _in_charset(data, match[1].decode("ascii", "replace") if match else "")
+
+
+def _in_charset(data: bytes, charset: str) -> str | None:
+    """Return the text of data in a declared charset, None if it is not to be believed."""
     if not _PAGE_CHARSET.fullmatch(charset) or (not data.isascii() and _is_utf8(data)):
         return None
     try:
@@ -79,11 +86,24 @@ def _as_declared(data: bytes) -> str | None:
 def _without_bom(data: bytes) -> str:
     if b"\x00" in data[:CHARSET_WINDOW] and (encoding := _utf16_order(data)):
         return data.decode(encoding, "replace")
+    if _is_unmarked_utf16(data):
+        from charset_normalizer import from_bytes
+
+        best = from_bytes(data[: GUESS_WINDOW // 2 * 2]).best()
+        if best and best.encoding.startswith("utf_16"):
+            return data.decode(best.encoding, "replace")
     text = data.decode("utf-8", "replace")
     replaced = text.count("\ufffd")
     beyond_ascii = sum(char > "\x7f" for char in text) - replaced if replaced else 0
     # a few bad bytes among many good ones are a damaged UTF-8 file, not another encoding
     return text if not replaced or beyond_ascii > 2 * replaced else _guess(data)
+
+
+def _is_unmarked_utf16(data: bytes) -> bool:
+    """Say whether data of even length are full of bytes that text in any other encoding lacks."""
+    sample = data[:CHARSET_WINDOW]
+    control = len(sample) - len(sample.translate(None, bytes([*range(9), *range(14, 27)])))
+    return len(data) % 2 == 0 and control > MAX_CONTROL_SHARE * len(sample)
 
 
 def _is_utf8(data: bytes) -> bool:

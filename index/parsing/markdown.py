@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from index.errors import ParseError
 from index.parsing.captions import split_credit
-from index.parsing.dates import date_in_name
 from index.parsing.frontmatter import split_front_matter
 from index.parsing.inline import plain_inline
 from index.parsing.metadata import read_metadata
@@ -81,17 +80,17 @@ def parse_markdown(name: str, text: str) -> ParsedSource:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     values, markdown = split_front_matter(text)
-    fields, problems = read_metadata(values)
+    fields, problems = read_metadata(values, "front matter")
     blocks = _read_blocks(_without_comments(markdown).split("\n"))
     heading = blocks.title or ""
     title = fields.setdefault("title", heading)
+    if heading:
+        fields["origins"].setdefault("title", "first heading")
     if heading and heading.split() != title.split():
         blocks.paragraphs.insert(0, heading)
     captions = [words for words, _ in map(split_credit, blocks.captions) if words]
     if not blocks.paragraphs and not captions:
         raise ParseError("no article text found")
-    if "published" not in fields:
-        fields["published"] = date_in_name(name)
     article = Article.create(
         text="\n\n".join(blocks.paragraphs), captions=captions, source=name, **fields
     )

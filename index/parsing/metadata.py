@@ -105,7 +105,20 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], Callable[[object], object]]] = {
     "title": (("title", "headline"), clean_line),
     "url": (("url", "link"), clean_url),
     "outlet": (("outlet", "source", "publisher"), clean_line),
-    "published": (("published", "date"), clean_date),
+    "published": (
+        (
+            *("published", "date", "date_published", "datepublished", "published_at", "pubdate"),
+            *("publication_date", "publish_date"),
+        ),
+        clean_date,
+    ),
+    "updated": (
+        (
+            *("updated", "modified", "lastmod", "last_modified", "date_modified", "datemodified"),
+            *("updated_at", "last-modified"),
+        ),
+        clean_date,
+    ),
     "byline": (("author", "byline", "authors", "by"), clean_names),
     "section": (("section", "category"), clean_line),
     "tags": (("tags", "keywords"), clean_tags),
@@ -114,13 +127,18 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], Callable[[object], object]]] = {
 KNOWN_KEYS = frozenset(key for keys, _ in FIELDS.values() for key in keys)
 
 
-def read_metadata(values: Mapping[str, object]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def read_metadata(
+    values: Mapping[str, object], where: str | Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return keyword arguments for `Article.create`, and a reason for each unusable value.
 
     Args:
         values: By lower-case key; keys that no field is known by are passed over.
+        where: What the values were found in, the "front matter" in the origin "front matter date";
+            or the whole origin for each key.
     """
     fields: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     problems: list[str] = []
     for field, (keys, clean) in FIELDS.items():
         key = next((key for key in keys if values.get(key) not in (None, "")), None)
@@ -129,13 +147,15 @@ def read_metadata(values: Mapping[str, object]) -> tuple[dict[str, Any], tuple[s
         try:
             value = clean(values[key])
         except ValueError as error:
-            problems.append(f"{key} is {error}: {_shown(values[key])}")
-        else:
-            if value is not None:
-                fields[field] = value
-    return fields, tuple(problems)
+            problems.append(f"{key} is {error}: {shown(values[key])}")
+            continue
+        if value is not None and value != ():
+            fields[field] = value
+            origins[field] = f"{where} {key}" if isinstance(where, str) else where[key]
+    return {**fields, "origins": origins}, tuple(problems)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a wrong value as a message may quote it: one short line."""
     text = " ".join(normalize_text(str(value)).split())
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "…"

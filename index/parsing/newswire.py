@@ -14,6 +14,13 @@ from __future__ import annotations
 
 import re
 
+NEWSWIRE_ORIGINS = {
+    "date": "newswire date line",
+    "section": "newswire date line",
+    "title": "newswire headline",
+    "byline": "newswire by-line",
+    "tags": "newswire by-line",
+}
 MAX_HEAD_LINE = 120  # characters; a by-line block with a longer line is a paragraph
 
 _DATE_LINE = re.compile(r"\s*date\s+(\d{4}-\d{2}-\d{2}\S*)(?:\s+(\S.*))?")

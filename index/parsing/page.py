@@ -34,7 +34,10 @@ _CHROME = re.compile(
 )
 _CREDIT = re.compile(r"(?:^|[\s_-])(?:credit|credits|copyright|photographer)(?=$|[\s_-])", re.I)
 _BYLINE = re.compile(r"(?:^|[\s_-])(?:byline|author)(?=$|[\s_-])", re.IGNORECASE)
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDDEN_STYLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|em|pt|%)?\s*(?:;|$|!)",
+    re.IGNORECASE,
+)
 _SENTENCE_BREAK = re.compile(r"(?<=[.!?:…”\"»])[^\S\n]*\n\s*|\n[^\S\n]*\n\s*")
 
 
@@ -49,8 +52,10 @@ class Page:
     language: str | None = None
     title: str | None = None  # of the window
     headings: list[str] = field(default_factory=list)  # of the first level
+    subheadings: list[str] = field(default_factory=list)  # of the second level
     bylines: list[str] = field(default_factory=list)
     marked_times: list[str] = field(default_factory=list)  # marked as the day of publication
+    changed_times: list[str] = field(default_factory=list)  # marked as the day of a change
     times: list[str] = field(default_factory=list)  # any other in the article itself
     captions: list[str] = field(default_factory=list)  # with credits that are not marked as such
     # by part: "article", "main" or "body"
@@ -165,7 +170,9 @@ class _Scanner:
         elif tag == "link" and "canonical" in values.get("rel", "").lower().split():
             page.canonical = page.canonical or values.get("href")
         elif tag == "time" and values.get("datetime") and self._skip_from is None:
-            if "pubdate" in values or "datepublished" in values.get("itemprop", "").lower():
+            if "datemodified" in values.get("itemprop", "").lower():
+                page.changed_times.append(values["datetime"])
+            elif "pubdate" in values or "datepublished" in values.get("itemprop", "").lower():
                 page.marked_times.append(values["datetime"])
             elif self._count["article"] == 1 or self._count["main"] > self._count["article"]:
                 # an article within the article is a teaser of another one
@@ -188,6 +195,8 @@ class _Scanner:
             target = self._titles
         elif tag == "h1":
             target = self.page.headings
+        elif tag == "h2":
+            target = self.page.subheadings
         elif tag == "figcaption":
             target = self.page.captions
         elif _is_byline(tag, values):

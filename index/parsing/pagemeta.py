@@ -36,6 +36,15 @@ _PUBLISHED_NAMES = (
     "dc.date",
     "date",
 )
+_UPDATED_NAMES = (
+    "article:modified_time",
+    "og:updated_time",
+    "og:article:modified_time",
+    "datemodified",
+    "dcterms.modified",
+    "dc.date.modified",
+    "lastmod",
+)
 _ARTICLE_TYPE = re.compile(r"\w*(?:Article|BlogPosting|Report)", re.ASCII)
 _TITLE_SEPARATOR = r"\s+[|–—·•-]\s+"
 
@@ -46,33 +55,65 @@ def read_page_metadata(page: Page) -> dict[str, Any]:
     """Return keyword arguments for `Article.create`: what is unknown is left out, never guessed.
 
     Order of trust: JSON-LD, then OpenGraph and other meta elements, then what the page shows.
-    Dates come only from places that name the day of publication: JSON-LD, meta elements, a
-    `<time>` marked as such, or the only day in the article's own `<time>` elements.
+    Dates come only from places that name the day: JSON-LD, meta elements, a `<time>` marked as
+    such, or, for the day of publication, the only day in the article's own `<time>` elements.
     """
     linked = _json_ld_article(page.json_ld)
     meta = page.meta
-    outlet = _first(clean_line, meta.get("og:site_name"), _name_of(linked.get("publisher")))
-    titles = (linked.get("headline"), meta.get("og:title"), *page.headings[:1], page.title)
-    title = _first(clean_line, *map(_unescaped, titles))
-    fields: dict[str, Any] = {
-        "title": _without_outlet(title, outlet) if title else None,
-        "outlet": outlet and html.unescape(outlet),
+    outlet = _best(
+        clean_line,
+        ("og:site_name", _unescaped(meta.get("og:site_name"))),
+        ("JSON-LD publisher", _unescaped(_name_of(linked.get("publisher")))),
+    )
+    chosen: dict[str, tuple[Any, str] | None] = {
+        "title": _title(page, linked, outlet[0] if outlet else None),
+        "outlet": outlet,
         "published": _published(page, linked),
+        "updated": _best(
+            clean_date,
+            ("JSON-LD dateModified", linked.get("dateModified")),
+            *((f"meta {name}", meta.get(name)) for name in _UPDATED_NAMES),
+            *(("time element", written) for written in page.changed_times),
+        ),
         "byline": _byline(page, linked),
-        "section": _first(
-            clean_names, _unescaped(linked.get("articleSection")), meta.get("article:section")
+        "section": _best(
+            clean_names,
+            ("JSON-LD articleSection", _unescaped(linked.get("articleSection"))),
+            ("meta article:section", meta.get("article:section")),
         ),
-        "tags": _first(clean_tags, linked.get("keywords"), page.tags, meta.get("keywords")),
-        "url": _first(
+        "tags": _best(
+            clean_tags,
+            ("JSON-LD keywords", linked.get("keywords")),
+            ("meta article:tag", page.tags),
+            ("meta keywords", meta.get("keywords")),
+        ),
+        "url": _best(
             clean_url,
-            page.canonical,
-            meta.get("og:url"),
-            linked.get("url"),
-            _address_of(linked.get("mainEntityOfPage")),
+            ("canonical link", page.canonical),
+            ("og:url", meta.get("og:url")),
+            ("JSON-LD url", linked.get("url")),
+            ("JSON-LD mainEntityOfPage", _address_of(linked.get("mainEntityOfPage"))),
         ),
-        "language": _first(clean_language, page.language, linked.get("inLanguage")),
+        "language": _best(
+            clean_language,
+            ("lang of the page", page.language),
+            ("JSON-LD inLanguage", linked.get("inLanguage")),
+        ),
     }
-    return {field: value for field, value in fields.items() if value is not None}
+    found = {field: claim for field, claim in chosen.items() if claim is not None}
+    values = {field: value for field, (value, _) in found.items()}
+    return {**values, "origins": {field: origin for field, (_, origin) in found.items()}}
+
+
+def _title(page: Page, linked: dict[str, Any], outlet: str | None) -> tuple[str, str] | None:
+    best = _best(
+        clean_line,
+        ("JSON-LD headline", _unescaped(linked.get("headline"))),
+        ("og:title", _unescaped(page.meta.get("og:title"))),
+        *(("heading of the page", _unescaped(line)) for line in page.headings[:1]),
+        ("title of the page", _unescaped(page.title)),
+    )
+    return best and (_without_outlet(best[0], outlet), best[1])
 
 
 def headlines(page: Page) -> set[str]:
@@ -82,24 +123,31 @@ def headlines(page: Page) -> set[str]:
     return {line for line in map(_line, map(_unescaped, wordings)) if line}
 
 
-def _published(page: Page, linked: dict[str, Any]) -> date | None:
-    declared = _first(
-        clean_date, linked.get("datePublished"), *map(page.meta.get, _PUBLISHED_NAMES)
-    )
+def _published(page: Page, linked: dict[str, Any]) -> tuple[date, str] | None:
     shown = set(filter(None, (_first(clean_date, time) for time in page.times)))
     only_day = shown.pop() if len(shown) == 1 else None
-    return declared or _first(clean_date, *page.marked_times) or only_day
+    return _best(
+        clean_date,
+        ("JSON-LD datePublished", linked.get("datePublished")),
+        *((f"meta {name}", page.meta.get(name)) for name in _PUBLISHED_NAMES),
+        *(("time element", written) for written in page.marked_times),
+        ("the only day in time elements", only_day and only_day.isoformat()),
+    )
 
 
-def _byline(page: Page, linked: dict[str, Any]) -> str | None:
-    names = _name_of(linked.get("author"))
-    declared = (page.meta.get(key) for key in ("author", "parsely-author", "article:author"))
+def _byline(page: Page, linked: dict[str, Any]) -> tuple[str, str] | None:
     shown = (line for line in page.bylines if len(line) <= MAX_BYLINE_CHARACTERS)
-    written = (names, *declared, *shown)
-    lines = (_first(clean_names, line) for line in written)
-    # article:author is often the address of a profile
-    line = next((line for line in lines if line and "://" not in line), None)
-    return html.unescape(re.sub(r"^[Bb]y:?\s+", "", line)) if line else None
+    declared = ("author", "parsely-author", "article:author")
+    written = (
+        ("JSON-LD author", _name_of(linked.get("author"))),
+        *((f"meta {key}", page.meta.get(key)) for key in declared),
+        *(("by-line on the page", line) for line in shown),
+    )
+    for origin, line in written:
+        name = _first(clean_names, line)
+        if name and "://" not in name:  # article:author is often the address of a profile
+            return html.unescape(re.sub(r"^[Bb]y:?\s+", "", name)), origin
+    return None
 
 
 def _json_ld_article(texts: Iterable[str]) -> dict[str, Any]:
@@ -165,4 +213,13 @@ def _first(clean: Callable[[object], T | None], *values: object) -> T | None:
             continue
         if cleaned:
             return cleaned
+    return None
+
+
+def _best(clean: Callable[[object], T | None], *claims: tuple[str, object]) -> tuple[T, str] | None:
+    """Return the first claim (origin, value) whose value is usable, as (value, origin)."""
+    for origin, written in claims:
+        value = _first(clean, written)
+        if value is not None:
+            return value, origin
     return None

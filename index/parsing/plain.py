@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.errors import ParseError
+from index.parsing.boilerplate import without_boilerplate
 from index.parsing.captions import read_caption
-from index.parsing.dates import date_in_name, parse_date
+from index.parsing.dates import parse_date
 from index.parsing.metadata import KNOWN_KEYS, read_metadata
-from index.parsing.newswire import is_newswire, read_newswire_head, split_blocks
+from index.parsing.newswire import NEWSWIRE_ORIGINS, is_newswire, read_newswire_head, split_blocks
 from index.parsing.parsed import ParsedSource
 from index.types import Article, normalize_text
 
@@ -20,17 +21,14 @@ MAX_OUTLET_CHARACTERS = 80
 LONG_LINE = 120  # characters; lines beyond are paragraphs themselves, not parts of a wrapped one
 WRAPPED_LINE = 45  # characters; shorter lines that are not the last were broken on purpose
 
+WORDS = {"published": "day", "url": "address"}  # of lines that hold a value and nothing else
+
 _KEY_LINE = re.compile(r"([A-Za-z]+):\s+(\S.*)")
 _BYLINE = re.compile(r"By\s+([^\W\d_a-z].*)")
 _URL_LINE = re.compile(r"https?://\S+")
 _COPYRIGHT = re.compile(
     r"(?:(?:\(c\)|Copyright\b)[\s©]*(?:\(c\))?\s*(?=\d{4})|©\s*)"
     r"(?:\d{4}(?:\s*[-–]\s*\d{4})?)?[\s,]*(?P<owner>.*)",
-    re.IGNORECASE,
-)
-_STILL_DEVELOPING = re.compile(
-    r"This (?:is a (?:developing|breaking)(?: news)? story|(?:news )?story is (?:still )?"
-    r"(?:developing|breaking|being updated))\b.{0,250}",
     re.IGNORECASE,
 )
 _COMPANY_WORDS = frozenset(
@@ -41,8 +39,8 @@ _INITIALS = frozenset("ABC AP AFP UPI USA PA EFE ANI IANS".split())
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
-    """The blocks below the head, told apart."""
+class Body:
+    """The blocks of lines below the head, told apart."""
 
     paragraphs: list[str]
     captions: list[str]
@@ -58,15 +56,15 @@ def parse_plain(name: str, text: str) -> ParsedSource:
     text = normalize_text(text)
     if is_newswire(text):
         values, blocks = read_newswire_head(text)
+        origins = NEWSWIRE_ORIGINS
     else:
-        values, blocks = _read_head(text.split("\n"))
-    fields, problems = read_metadata(values)
-    body = _read_body(blocks)
+        values, origins, blocks = _read_head(text.split("\n"))
+    fields, problems = read_metadata(values, origins)
+    body = read_body(blocks)
     if not body.paragraphs and not body.captions:
         raise ParseError("no article text found")
-    fields.setdefault("outlet", body.outlet)
-    if "published" not in fields:
-        fields["published"] = date_in_name(name)
+    if body.outlet and "outlet" not in fields:
+        fields["outlet"], fields["origins"]["outlet"] = body.outlet, "copyright line"
     article = Article.create(
         text="\n\n".join(body.paragraphs), captions=body.captions, source=name, **fields
     )
@@ -91,20 +89,25 @@ def _title_case(word: str) -> str:
     return word if is_initials else word.capitalize()
 
 
-def _read_head(lines: Sequence[str]) -> tuple[dict[str, object], list[list[str]]]:
-    """Return what the first lines say about the article, and the blocks of lines below them."""
+def _read_head(
+    lines: Sequence[str],
+) -> tuple[dict[str, object], dict[str, str], list[list[str]]]:
+    """Return what the first lines say, in which of them, and the blocks of lines below them."""
     values: dict[str, object] = {}
+    origins: dict[str, str] = {}
     for number, line in enumerate(lines):
         stripped = line.strip()
         if not stripped:
             continue
         key, value = _head_line(stripped)
+        origin = f"line “{stripped[: -len(value)].strip()}”" if len(value) < len(stripped) else ""
         if key is None and "title" not in values and _is_title(lines, number):
-            key, value = "title", stripped
+            key, value, origin = "title", stripped, "first line"
         if key is None:
-            return values, split_blocks("\n".join(lines[number:]))
+            return values, origins, split_blocks("\n".join(lines[number:]))
         values.setdefault(key, value)
-    return values, []
+        origins.setdefault(key, origin or f"line with the {WORDS[key]}")
+    return values, origins, []
 
 
 def _head_line(line: str) -> tuple[str | None, str]:
@@ -129,7 +132,8 @@ def _is_title(lines: Sequence[str], number: int) -> bool:
     return not below[0] or _head_line(below[0])[0] is not None
 
 
-def _read_body(blocks: Sequence[Sequence[str]]) -> _Body:
+def read_body(blocks: Sequence[Sequence[str]]) -> Body:
+    """Return what the blocks of lines below the head are."""
     body, captions, outlet = list[str](), list[str](), None
     for block in blocks:
         caption = read_caption(block)
@@ -138,9 +142,9 @@ def _read_body(blocks: Sequence[Sequence[str]]) -> _Body:
             outlet = outlet or outlet_of(copyright_line["owner"])
         elif caption is not None:
             captions.append(caption)
-        elif not _STILL_DEVELOPING.fullmatch(" ".join(block)):
-            body.extend(_paragraphs(block))
-    return _Body(body, list(filter(None, captions)), outlet)
+        else:
+            body.extend(without_boilerplate(_paragraphs(block)))
+    return Body(body, list(filter(None, captions)), outlet)
 
 
 def _paragraphs(lines: Sequence[str]) -> list[str]:

@@ -1,36 +1,50 @@
-"""JSON and JSON lines: one object per article, as exported from an archive or a crawler."""
+"""JSON, JSON lines and tables: one record per article, as exported from an archive or a crawler."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from index.errors import ParseError
 from index.parsing.captions import split_credit
-from index.parsing.metadata import clean_line, read_metadata
+from index.parsing.fragment import is_markup, read_fragment
+from index.parsing.metadata import FIELDS, clean_line, read_metadata, shown
 from index.parsing.parsed import ParsedSource
 from index.types import Article
 
 MAX_PROBLEMS = 20  # listed per file; beyond, only their number is of use
 
+RECORD_FIELDS = frozenset({"id", "text", "captions", *FIELDS})  # that `fields` may name
+NO_KEYS: Mapping[str, str] = MappingProxyType({})
+
 _TEXT_KEYS = ("text", "body", "content")
 _LIST_KEYS = ("articles", "items", "records", "data")  # a list of records inside one object
 
 
-def parse_jsonl(name: str, text: str) -> ParsedSource:
+def parse_jsonl(name: str, text: str, keys: Mapping[str, str] = NO_KEYS) -> ParsedSource:
     """Return the articles in a file with one JSON object per line; empty lines do nothing.
+
+    Args:
+        name: The source's name.
+        text: Its text.
+        keys: Field of `Article` → key of the records, "meta.date" for one in an inner object;
+            fields that are not in it have their usual keys.
 
     Raises:
         ParseError: If no line gives an article.
     """
     # not splitlines(): a JSON string may hold U+2028 as it is
     lines = enumerate(text.split("\n"), start=1)
-    return _parsed(name, ((f"line {n}", n, _load(line)) for n, line in lines if line.strip()))
+    loaded = ((f"line {n}", n, _load(line)) for n, line in lines if line.strip())
+    return read_records(name, loaded, keys)
 
 
-def parse_json(name: str, text: str) -> ParsedSource:
+def parse_json(name: str, text: str, keys: Mapping[str, str] = NO_KEYS) -> ParsedSource:
     """Return the articles in a JSON file: one object, a list, or an object with a list in it.
+
+    The arguments are those of `parse_jsonl`.
 
     Raises:
         ParseError: If it is not JSON, or none of its records gives an article.
@@ -38,10 +52,11 @@ def parse_json(name: str, text: str) -> ParsedSource:
     loaded = _load(text)
     if isinstance(loaded, ValueError):
         raise ParseError(str(loaded))
-    if isinstance(loaded, dict) and not any(key in loaded for key in _TEXT_KEYS):
+    if isinstance(loaded, dict) and _find(loaded, keys, "text")[1] is None:
         loaded = next((loaded[k] for k in _LIST_KEYS if isinstance(loaded.get(k), list)), loaded)
     records = loaded if isinstance(loaded, list) else [loaded]
-    return _parsed(name, ((f"record {n}", n, item) for n, item in enumerate(records, start=1)))
+    found = ((f"record {n}", n, item) for n, item in enumerate(records, start=1))
+    return read_records(name, found, keys)
 
 
 def _load(text: str) -> object:
@@ -54,12 +69,27 @@ def _load(text: str) -> object:
         return ValueError("not JSON that can be read: a number too long, or nested too deep")
 
 
-def _parsed(name: str, records: Iterable[tuple[str, int, object]]) -> ParsedSource:
+def read_records(
+    name: str, records: Iterable[tuple[str, int, object]], keys: Mapping[str, str]
+) -> ParsedSource:
+    """Return the articles in records.
+
+    Args:
+        name: The source's name.
+        records: Each with its place in words and its number.
+        keys: See `parse_jsonl`.
+
+    Raises:
+        ParseError: If none gives an article, or `keys` names a field that articles do not have.
+    """
+    if unknown := keys.keys() - RECORD_FIELDS:
+        known = " ".join(sorted(RECORD_FIELDS))
+        raise ParseError(f"articles have no field {shown(min(unknown))} (known: {known})")
     articles: dict[str, Article] = {}
     problems: list[str] = []
     for place, number, record in records:
         try:
-            article, notes = _read_record(name, number, record)
+            article, notes = _read_record(name, number, record, keys)
         except ValueError as error:
             problems.append(
                 f"{place} is {error}" if "not JSON" in str(error) else f"{place}: {error}"
@@ -73,7 +103,9 @@ def _parsed(name: str, records: Iterable[tuple[str, int, object]]) -> ParsedSour
     return ParsedSource(tuple(articles.values()), tuple(_shortened(problems)))
 
 
-def _read_record(name: str, number: int, record: object) -> tuple[Article, tuple[str, ...]]:
+def _read_record(
+    name: str, number: int, record: object, keys: Mapping[str, str]
+) -> tuple[Article, tuple[str, ...]]:
     """Return the article in a record, with a reason for each value that was left out.
 
     Raises:
@@ -83,20 +115,60 @@ def _read_record(name: str, number: int, record: object) -> tuple[Article, tuple
         raise record
     if not isinstance(record, dict):
         raise ValueError("not an object with title and text")
-    values = {str(key).strip().lower(): value for key, value in record.items()}
-    text = next((values[key] for key in _TEXT_KEYS if values.get(key) is not None), None)
+    key, text = _find(record, keys, "text")
     if text is None:
-        raise ValueError("has no text")
+        raise ValueError(
+            f"has no text ({shown(key)} is empty)" if "text" in keys else "has no text"
+        )
     if not isinstance(text, str):
         raise ValueError("its text is not text")
-    fields, problems = read_metadata(values)
-    captions, wrong_captions = _read_captions(values.get("captions"))
-    article = Article.create(
-        text=text, captions=captions, source=f"{name}#{_record_id(values, number)}", **fields
-    )
+    values, origins = _values(record, keys)
+    fields, problems = read_metadata(values, origins)
+    captions, wrong_captions = _read_captions(_find(record, keys, "captions")[1])
+    if is_markup(text):
+        text, shown_captions = read_fragment(text)
+        captions = [*captions, *shown_captions]
+    source = f"{name}#{_record_id(_find(record, keys, 'id')[1], number)}"
+    article = Article.create(text=text, captions=captions, source=source, **fields)
     if not article.text.strip():
         raise ValueError("has no text")
     return article, problems + wrong_captions
+
+
+def _find(record: Mapping[str, object], keys: Mapping[str, str], field: str) -> tuple[str, object]:
+    """Return the key under which a record has a field, and its value; None if it has none."""
+    if key := keys.get(field):
+        return key, _inner(record, key)
+    lower = {str(key).strip().lower(): value for key, value in record.items()}
+    usual = _TEXT_KEYS if field == "text" else (field,)
+    return next(((key, lower[key]) for key in usual if lower.get(key) is not None), ("", None))
+
+
+def _inner(record: Mapping[str, object], key: str) -> object:
+    """Return the value of "meta.date": the record's own of this name, else its inner objects'."""
+    if key in record:
+        return record[key]
+    found: object = record
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _values(
+    record: Mapping[str, object], keys: Mapping[str, str]
+) -> tuple[dict[str, object], dict[str, str]]:
+    """Return a record's values by the keys that metadata are known by, and their origins."""
+    values: dict[str, object] = {}
+    for key, value in record.items():
+        values.setdefault(str(key).strip().lower(), value)
+    origins = {key: f"record key {key}" for key in values}
+    for field, key in keys.items():
+        if field in FIELDS:
+            usual = FIELDS[field][0]
+            for other in usual:
+                values.pop(other, None)
+            values[usual[0]], origins[usual[0]] = _inner(record, key), f"record key {key}"
+    return values, origins
 
 
 def _read_captions(value: object) -> tuple[list[str], tuple[str, ...]]:
@@ -109,9 +181,8 @@ def _read_captions(value: object) -> tuple[list[str], tuple[str, ...]]:
     return captions, ("captions are not a list of texts",)
 
 
-def _record_id(values: dict[str, object], number: int) -> str:
+def _record_id(own: object, number: int) -> str:
     """Return the record's own id, else its place in the file."""
-    own = values.get("id")
     if isinstance(own, int) and not isinstance(own, bool):
         own = str(own)
     try:

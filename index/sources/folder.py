@@ -18,7 +18,8 @@ from typing import BinaryIO, cast
 from index.errors import SourceError
 
 ARTICLE_SUFFIXES = frozenset(
-    {".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".jsonl", ".ndjson", ".json"}
+    ".txt .text .md .markdown .html .htm .xhtml .mhtml .mht .jsonl .ndjson .json .csv .tsv .pdf"
+    " .docx .epub .eml .zip".split()
 )
 IGNORE_FILE = ".articleqaignore"
 MAX_SOURCE_BYTES = 20_000_000  # a newspaper article is 5 kB; this leaves room for a jsonl archive

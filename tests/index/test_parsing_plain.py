@@ -3,6 +3,7 @@ from datetime import date
 import pytest
 
 from index.errors import ParseError
+from index.parsing import parse_source
 from index.parsing.captions import read_caption, split_credit
 from index.parsing.plain import outlet_of, parse_plain
 
@@ -28,7 +29,7 @@ This is a developing story and it will be updated when further information becom
 
 
 def only(name, text):
-    parsed = parse_plain(name, text)
+    parsed = parse_source(name, text.encode())
     assert not parsed.problems
     (article,) = parsed.articles
     return article
