@@ -25,6 +25,7 @@ from index.embed import Embedder
 from index.errors import DiskFullError, IndexDamagedError, ModelMismatchError
 from index.filters import NO_FILTER, Filters
 from index.generation import CHROMA, Generation
+from index.probe import is_safe
 from index.record import Record, quoted
 from index.service import open_sound
 from index.types import RankedPassage
@@ -221,6 +222,8 @@ class Searcher:
             altered = generation.altered_files(under=CHROMA)
             if altered:
                 raise IndexDamagedError(generation.path, f"{altered[0]} was altered")
+            if not is_safe(generation):
+                raise IndexDamagedError(generation.path, "Chroma cannot read its files")
             index = ChromaVectors.open_copy(generation.chroma_path)
             if index.count() != generation.manifest.n_passages:
                 index.close()

@@ -35,6 +35,8 @@ from index.generation import (
     now,
 )
 from index.parsing.formats import PARSER_ID
+from index.probe import SETTING as CHROMA_SETTING
+from index.probe import chroma_version
 from index.record import Record, Source
 from index.roots import GIVEN
 from index.schema import FORMAT
@@ -209,6 +211,7 @@ class Staging:
         """Make the Chroma folder: the base's with the difference applied, or a fresh one."""
         path = self.index_dir / STAGING / CHROMA
         shutil.rmtree(path, ignore_errors=True)
+        self.record.put_setting(CHROMA_SETTING, chroma_version())
         self.record.seal()
         wanted = self.record.passage_numbers()
         held = self._numbers_in_base()
