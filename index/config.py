@@ -25,6 +25,8 @@ class Config:
     port: int = 7860
     top_k: int = 24  # passages handed to the reader
     max_question_chars: int = 2_000  # longer ones are refused, not cut
+    embedder: str = "bundled"  # or a model's folder, or package.module:name
+    allow_loopback: bool = False  # addresses on this machine may be indexed
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ, config_file: Path = CONFIG_FILE) -> Self:
@@ -77,12 +79,22 @@ def _port(value: object) -> int:
     return number
 
 
+def _yes_or_no(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
+        str(value).strip().lower()
+    ]
+
+
 PARSERS: dict[str, tuple[Callable[[Any], object], str]] = {
     "index_dir": (_folder, "a folder"),
     "host": (_text, "a host name or address"),
     "port": (_port, "a number from 0 to 65535"),
     "top_k": (_positive, "a whole number from 1"),
     "max_question_chars": (_positive, "a whole number from 1"),
+    "embedder": (_text, '"bundled", a folder, or package.module:name'),
+    "allow_loopback": (_yes_or_no, "true or false"),
 }
 TEST_VARIABLES = frozenset(
     {
@@ -111,5 +123,5 @@ def _parse(name: str, value: Any, where: str) -> object:  # noqa: ANN401 - TOML 
     parse, expected = PARSERS[name]
     try:
         return parse(value)
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{where} is {value!r}, but must be {expected}.") from error

@@ -207,14 +207,14 @@ class Staging:
             on_count(self.n_embedded, of)
         self.record.mark_embedded(last)
 
-    def build_vectors(self, on_count: OnCount) -> None:
+    def build_vectors(self, on_count: OnCount, *, from_base: bool = True) -> None:
         """Make the Chroma folder: the base's with the difference applied, or a fresh one."""
         path = self.index_dir / STAGING / CHROMA
         shutil.rmtree(path, ignore_errors=True)
         self.record.put_setting(CHROMA_SETTING, chroma_version())
         self.record.seal()
         wanted = self.record.passage_numbers()
-        held = self._numbers_in_base()
+        held = self._numbers_in_base() if from_base else set()
         index = self._copied_vectors(path, held, wanted)
         if index is None:
             held, index = set(), ChromaVectors.create(path)

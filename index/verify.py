@@ -14,10 +14,10 @@ from index.record import Record
 from index.types import Article, Passage, text_version
 from index.vectors import ChromaVectors
 
-PROBES = 50  # stored vectors that must each find themselves
+PROBES = 200  # stored vectors that must each find themselves
 SELF_HIT = 1.0 - 1e-3  # cosine of a vector with itself, less rounding
 VECTORS_AT_ONCE = 10_000  # 15 MB
-MIN_SELF_HITS = 0.98  # HNSW is approximate; a damaged index is far below
+MIN_SELF_HITS = 0.9  # HNSW misses 1 in 20 of random vectors (measured); a damaged index, most
 
 
 def verify(generation: Generation) -> list[str]:

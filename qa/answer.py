@@ -34,6 +34,7 @@ from qa.types import (
     AnswerEvent,
     Stage,
     StageEvent,
+    StoredArticle,
     StreamEvent,
     TextEvent,
     Turn,
@@ -109,9 +110,37 @@ class Answerer:
         """The retrieval half, for programs that want passages rather than answers."""
         return self._searcher
 
-    def article(self, article_id: str) -> Article | None:
-        """Return a stored article, or None if the index has no such id."""
-        return self._searcher.record.article(article_id)
+    def article(self, article_id: str, version: str | None = None) -> Article | None:
+        """Return a stored article, or None if the index has no such id.
+
+        Args:
+            article_id: Its id, as in a citation.
+            version: Exactly this version, the present or an earlier one; None if that is gone.
+        """
+        stored = self.stored(article_id, version)
+        if stored is None or version not in {None, stored.article.version}:
+            return None
+        return stored.article
+
+    def stored(self, article_id: str, version: str | None = None) -> StoredArticle | None:
+        """Return a version of an article and how it stands to the others.
+
+        The present one where the version asked for is None or no longer kept; None where there is
+        neither.
+        """
+        record = self._searcher.record
+        article = record.article(article_id)
+        _, copies = record.copies([article_id]).get(article_id, (0, ()))
+        if version is not None and (article is None or article.version != version):
+            for past in record.past_versions(article_id):
+                if past.article.version == version:
+                    return StoredArticle(
+                        article=past.article,
+                        superseded=past.superseded,
+                        is_indexed=article is not None,
+                        copies=copies,
+                    )
+        return None if article is None else StoredArticle(article=article, copies=copies)
 
     def articles(self) -> Iterator[Article]:
         """Yield all stored articles, newest first."""

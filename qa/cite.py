@@ -55,6 +55,7 @@ def cite(item: Evidence, number: int) -> Citation:
         confidence=item.confidence,
         answer_start=item.answer.start if item.answer else None,
         answer_end=item.answer.end if item.answer else None,
+        copies=item.found_in.copies,
     )
 
 

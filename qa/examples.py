@@ -9,12 +9,13 @@ from index.sentences import sentence_spans
 from index.types import Article
 from qa.answer import Answerer
 from qa.attribution import attribute
+from qa.live import LiveAnswerer
 from qa.names import people
 
 NEWEST = 12  # articles looked at: the newest are what people come for
 
 
-def example_questions(answerer: Answerer, n: int = 4) -> list[str]:
+def example_questions(answerer: Answerer | LiveAnswerer, n: int = 4) -> list[str]:
     """Return up to `n` questions about people in the newest articles, each checked to be answered.
 
     About 0.1 s a question. Empty if the articles report nobody's words.

@@ -113,7 +113,7 @@ class ArticleQueryEngine(BaseQueryEngine):
         return {}
 
     def _source(self, citation: Citation) -> NodeWithScore:
-        article = self._answerer.article(citation.article_id)
+        article = self._answerer.article(citation.article_id, citation.version)
         assert article is not None
         node = _node(article, Span(citation.start, citation.end))
         return NodeWithScore(node=node, score=citation.confidence)

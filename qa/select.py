@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from index.voices import story_key
 from qa.agreement import Words, parts, relation, same_name, value_type
 from qa.attribution import attribute
 from qa.question import Question, stems
@@ -144,11 +145,11 @@ def _grouped(asked: Question, evidence: Sequence[Evidence], threshold: float) ->
 
 
 def _confirm(group: _Group, item: Evidence, words: Words) -> None:
-    """Add a piece to a value, if it is from another article and no reprint by the same outlet."""
+    """Add a piece to a value, if it is from another story and no reprint by the same outlet."""
     for other in group.pieces:
         ours, theirs = item.found_in.article, other.found_in.article
         same_outlet = (ours.outlet or "").casefold() == (theirs.outlet or "").casefold()
-        if ours.id == theirs.id or (same_outlet and _repeats(item, other)):
+        if _story(item) == _story(other) or (same_outlet and _repeats(item, other)):
             return
     if len(group.pieces) < MAX_QUOTES:
         group.pieces.append(item)
@@ -181,8 +182,9 @@ def _distinct(asked: Question, best: _Group, others: Sequence[_Group]) -> Iterat
 def _contradict(asked: Question, one: _Group, other: _Group) -> bool:
     """Return whether two different values cannot both be true, as far as words can tell.
 
-    They must be of one sort. Of one article they must be two people's accounts: an article does not
-    contradict itself. Two places of one sentence are likely one within the other.
+    They must be of one sort. Of one story they must be two people's accounts: neither an article
+    nor its copies contradict themselves. Two places of one sentence are likely one within the
+    other.
     """
     first, second = one.pieces[0], other.pieces[0]
     types = value_type(one.words[0], asked.kind), value_type(other.words[0], asked.kind)
@@ -192,8 +194,8 @@ def _contradict(asked: Question, one: _Group, other: _Group) -> bool:
         one.words[0].text in _sentence(second) or other.words[0].text in _sentence(first)
     ):
         return False
-    known = {item.found_in.article.id for item in one.pieces}
-    if any(item.found_in.article.id not in known for item in other.pieces):
+    known = set(map(_story, one.pieces))
+    if any(_story(item) not in known for item in other.pieces):
         return True
     speakers = _speaker(first), _speaker(second)
     return all(speakers) and not same_name(*speakers)
@@ -210,6 +212,10 @@ def _near(item: _Group, best: _Group, share: float) -> bool:
 
 def _odds(item: Evidence) -> float:
     return item.confidence / max(1e-9, 1.0 - item.confidence)
+
+
+def _story(item: Evidence) -> str:
+    return story_key(item.found_in)
 
 
 def _speaker(item: Evidence) -> str:

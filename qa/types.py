@@ -1,13 +1,14 @@
-"""The values that leave the answerer: Turn, Citation, Value, Answer; they survive JSON."""
+"""The values that leave the answerer; Turn, Citation, Value and Answer survive JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal, Self
 
 from index.filters import Filters
+from index.types import Article, Copy
 
 AbstainReason = Literal["nothing_relevant", "not_said", "filtered_out", "empty_index"]
 
@@ -46,6 +47,8 @@ class Citation:
     confidence: float = 0.0  # 0-1, how likely this quote answers the question
     answer_start: int | None = None  # the words that answer, in the same units as `start` and
     answer_end: int | None = None  # within the quote; None where the quote as a whole answers
+    # The other articles of its story, earliest first: outlets that printed it, no further voices.
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,8 @@ class Answer:
         values = asdict(self)
         for item in (*values["citations"], *values["values"], *values["related"]):
             item["published"] = item["published"] and item["published"].isoformat()
+            for copy in item.get("copies", ()):
+                copy["published"] = copy["published"] and copy["published"].isoformat()
         for name in FILTERS:
             values[name] = getattr(self, name).to_dict()
         return values
@@ -115,7 +120,7 @@ class Answer:
             TypeError: If a field is missing or unknown.
         """
         kept = dict(values)
-        kept["citations"] = tuple(Citation(**_with_date(item)) for item in kept["citations"])
+        kept["citations"] = tuple(map(_citation, kept["citations"]))
         kept["related"] = tuple(Related(**_with_date(item)) for item in kept["related"])
         kept["values"] = tuple(_value(item) for item in kept.get("values", ()))
         for name in FILTERS & kept.keys():
@@ -126,6 +131,16 @@ class Answer:
         if unknown:
             raise TypeError(f"unknown fields of an answer: {sorted(unknown)}")
         return cls(**kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredArticle:
+    """One version of an article, as the record keeps it, and how it stands to the others."""
+
+    article: Article
+    superseded: datetime | None = None  # UTC, when the next version was indexed; None: the present
+    is_indexed: bool = True  # whether the index still has the article, in this version or another
+    copies: tuple[Copy, ...] = ()  # the other articles of its story, earliest first
 
 
 Stage = Literal["understood", "searched", "read"]
@@ -160,6 +175,11 @@ StreamEvent = StageEvent | TextEvent | AnswerEvent
 def _with_date(values: Mapping[str, Any]) -> dict[str, Any]:
     published = values["published"]
     return {**values, "published": published and date.fromisoformat(published)}
+
+
+def _citation(values: Mapping[str, Any]) -> Citation:
+    copies = tuple(Copy(**_with_date(item)) for item in values.get("copies", ()))
+    return Citation(**{**_with_date(values), "copies": copies})
 
 
 def _value(values: Mapping[str, Any]) -> Value:

@@ -1,14 +1,27 @@
-"""One whole article as a page of its own, with the cited spans marked; and the link to it."""
+"""One whole article as a page of its own, in the version that was cited, with the spans marked.
+
+And the link to it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from urllib.parse import quote, urlencode
 
-from index.types import Article, Span
-from ui.escape import UNTITLED, escape, marked_words, origin, original_link
+from index.types import Article, Copy, Span
+from qa.types import StoredArticle
+from ui.escape import (
+    UNTITLED,
+    copy_label,
+    day,
+    escape,
+    marked_words,
+    origin,
+    original_link,
+)
 
 ARTICLE_PATH = "/article/"
 STYLESHEET = "/page/chat.css"
@@ -18,6 +31,21 @@ MARK = re.compile(r"(?:(\d{1,3}):)?(\d{1,9})-(\d{1,9})(?:~(\d{1,9})-(\d{1,9}))?"
 
 CHANGED = "This article has changed since it was cited, so the cited words are not marked."
 GONE = "This article is no longer in the index."
+MAX_COPIES = 50  # outlets listed; of an agency's story there can be hundreds
+# Fields of an article that are facts about it, in the order shown, and how each is called.
+FACTS = {
+    "title": "Title",
+    "byline": "By",
+    "outlet": "Outlet",
+    "section": "Section",
+    "published": "Published",
+    "updated": "Updated",
+    "language": "Language",
+    "tags": "Tags",
+    "url": "Address",
+    "source": "Read from",
+    "retrieved": "Fetched",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +87,25 @@ def article_link(article_id: str, marks: Sequence[Mark], *, version: str = "") -
     query += [("mark", str(mark)) for mark in marks]
     fragment = f"#{marks[0].anchor}" if marks else ""
     path = ARTICLE_PATH + quote(article_id, safe="", errors="replace")
-    return f"{path}?{urlencode(query)}{fragment}"
+    return f"{path}{'?' if query else ''}{urlencode(query)}{fragment}"
 
 
-def article_page(article: Article | None, marks: Sequence[Mark] = (), version: str = "") -> str:
+def article_page(
+    stored: StoredArticle | None, marks: Sequence[Mark] = (), version: str = ""
+) -> str:
     """Return a complete HTML page; the chat shows its `<article>` in a dialog.
 
     Args:
-        article: None if there is no such article (any more).
+        stored: The version to show; None if there is no such article (any more).
         marks: What to highlight; spans outside the text are cut to it.
         version: The version the marks belong to; nothing is marked in another one. "" means any.
     """
+    article = None if stored is None else stored.article
     title = "No such article" if article is None else article.title or UNTITLED
-    if article is None:
+    if stored is None:
         body = f'<p class="aq-notice">{GONE}</p>'
     else:
-        body = _article_body(article, marks, version)
+        body = _article_body(stored, marks, version)
     return (
         f"<!doctype html><html{_language(article)}><head>"
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -90,17 +121,72 @@ def _language(article: Article | None) -> str:
     return f' lang="{escape(known)}"' if known else ""
 
 
-def _article_body(article: Article, marks: Sequence[Mark], version: str) -> str:
+def _article_body(stored: StoredArticle, marks: Sequence[Mark], version: str) -> str:
+    article = stored.article
     changed = version not in {"", article.version}
-    notice = f'<p class="aq-notice">{CHANGED}</p>' if changed else ""
+    said = CHANGED if changed else _standing(stored)
+    notice = f'<p class="aq-notice">{said}</p>' if said else ""
     byline = f" · {article.byline}" if article.byline else ""
-    original = original_link(article.url)
     separate = _disjoint([] if changed else marks, len(article.text))
     paragraphs = "".join(_paragraphs(article, separate))
     return (
-        f'<p class="aq-origin"><span>{escape(origin(article) + byline)}</span>{original}</p>'
-        f'{notice}<div class="aq-body" dir="auto">{paragraphs}</div>'
+        f'<p class="aq-origin"><span>{escape(origin(article) + byline)}</span>'
+        f"{original_link(article.url)}</p>{_also_in(stored.copies)}"
+        f'{notice}<div class="aq-body" dir="auto">{paragraphs}</div>{_about(article)}'
     )
+
+
+def _standing(stored: StoredArticle) -> str:
+    """Return what to know of an earlier version, as HTML; nothing of the present one."""
+    if stored.superseded is None:
+        return ""
+    when = escape(day(stored.superseded.date()))
+    if not stored.is_indexed:
+        return f"{GONE} It is shown as it was until {when}."
+    present = escape(article_link(stored.article.id, []))
+    return (
+        f"This is an earlier version, replaced on {when}. "
+        f'<a class="aq-open" href="{present}">Open the current one</a>'
+    )
+
+
+def _also_in(copies: Sequence[Copy]) -> str:
+    """Return links to the other outlets' copies of the story."""
+    if not copies:
+        return ""
+    links = [
+        f'<a class="aq-open" href="{escape(article_link(copy.article_id, []))}">'
+        f"{escape(copy_label(copy))}</a>"
+        for copy in copies[:MAX_COPIES]
+    ]
+    if len(copies) > MAX_COPIES:
+        links.append(f"{len(copies) - MAX_COPIES:,} more")
+    return f'<p class="aq-also">The same story in: {", ".join(links)}</p>'
+
+
+def _about(article: Article) -> str:
+    """Return what is known about the article and where each of it was found, folded away."""
+    rows = "".join(
+        f"<dt>{label}</dt><dd>{escape(value)}{_found_in(article, name)}</dd>"
+        for name, label in FACTS.items()
+        if (value := _fact(article, name))
+    )
+    return (
+        '<details class="aq-about"><summary>About this article</summary>'
+        f"<dl>{rows}<dt>Version</dt><dd>{escape(article.version)}</dd></dl></details>"
+    )
+
+
+def _fact(article: Article, name: str) -> str:
+    value = getattr(article, name)
+    if isinstance(value, date):  # a datetime is one
+        return day(value)
+    return ", ".join(value) if isinstance(value, tuple) else value or ""
+
+
+def _found_in(article: Article, name: str) -> str:
+    where = article.origins.get(name)
+    return f" <span>from {escape(where)}</span>" if where else ""
 
 
 def _disjoint(marks: Sequence[Mark], length: int) -> list[Mark]:

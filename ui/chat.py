@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from index.errors import ArticleQAError
-from index.types import Article, IndexSummary
-from qa.types import AnswerEvent, StageEvent, StreamEvent, TextEvent, Turn
+from index.types import IndexSummary
+from qa.types import AnswerEvent, StageEvent, StoredArticle, StreamEvent, TextEvent, Turn
 from ui import render
 from ui.render import Exchange
 
@@ -37,7 +37,7 @@ STYLES = '<link rel="stylesheet" href="/page/chat.css"><script src="/page/chat.j
 
 
 class Engine(Protocol):
-    """What the chat needs of `qa.answer.Answerer`."""
+    """What the chat needs of `qa.answer.Answerer` and of `qa.live.LiveAnswerer`."""
 
     @property
     def summary(self) -> IndexSummary:
@@ -46,8 +46,8 @@ class Engine(Protocol):
     def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[StreamEvent]:
         """Yield stages, pieces of text, and last the complete answer."""
 
-    def article(self, article_id: str) -> Article | None:
-        """Return a stored article, None if there is none of that id."""
+    def stored(self, article_id: str, version: str | None = None) -> StoredArticle | None:
+        """Return an article, in the version asked for if it is kept; None if it is not there."""
 
 
 def build_page(engine: Engine, *, examples: Sequence[str] = ()) -> gr.Blocks:
@@ -80,7 +80,7 @@ def build_page(engine: Engine, *, examples: Sequence[str] = ()) -> gr.Blocks:
             api_visibility="private",
             show_progress="hidden",
         )
-        _wire(engine, box, buttons, clear, exchanges, [log, panel, cards, box, exchanges])
+        _wire(engine, box, buttons, clear, exchanges, [head, log, panel, cards, box, exchanges])
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
     return page
 
@@ -204,7 +204,7 @@ def extended(item: Exchange, event: StreamEvent) -> Exchange:
 
 
 def _view(exchanges: list[Exchange], summary: IndexSummary) -> list[Any]:
-    """Return the updates of log, panel, example cards, question box and state."""
+    """Return the updates of head, log, panel, example cards, question box and state."""
     import gradio as gr
 
     busy = any(item.busy for item in exchanges)
@@ -213,6 +213,7 @@ def _view(exchanges: list[Exchange], summary: IndexSummary) -> list[Any]:
     if just_asked or not exchanges:
         box["value"] = ""  # only now: later, the next question may already be half typed
     return [
+        render.header(summary),  # the answer may be the first from a new generation
         render.conversation(exchanges, summary),
         render.sources(exchanges),
         gr.Column(visible=not exchanges),

@@ -7,6 +7,8 @@ from datetime import date
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from index.types import Copy
+
 # Not shown anywhere: control characters but newline and tab, lone surrogates (they cannot be sent),
 # zero-width space and joiner-like marks, bidi overrides and isolates (they reorder the text around
 # them), and tag characters (invisible text). Joiners stay: Persian, Hindi and emoji need them.
@@ -79,6 +81,12 @@ class Located(Protocol):
     @property
     def source(self) -> str:
         """Where it was read from."""
+
+
+def copy_label(copy: Copy) -> str:
+    """Return "Courier (23 May 2023)", with the title where the outlet is unknown."""
+    when = f" ({day(copy.published)})" if copy.published else ""
+    return f"{copy.outlet or copy.title or UNTITLED}{when}"
 
 
 def origin(item: Located) -> str:

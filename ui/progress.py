@@ -13,11 +13,14 @@ from ui.escape import count, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+MAX_KINDS = 8  # of files passed over
+MIN_SHOWN_S = 1.0  # of a build: where the time of a shorter one went is of no interest
 MAX_PROBLEMS = 20  # printed; the rest is counted, and `--json` has all
 LABELS: dict[Phase, str] = {
     "scan": "Looking for changes",
     "read": "Reading articles",
     "embed": "Embedding passages",
+    "group": "Finding copies",
     "vectors": "Building the vector index",
     "verify": "Checking the new index",
 }
@@ -52,6 +55,7 @@ def progress_bars(console: Console) -> Iterator[OnProgress]:
                 tasks[step.phase] = bars.add_task(label, total=step.total, unit=step.unit, rate="")
             task = bars.tasks[tasks[step.phase]]
             rate = f"{task.speed:,.0f}/s" if task.speed and step.unit != "checks" else ""
+            # What is read and embedded at once grows: what was complete may have more to do.
             bars.update(task.id, completed=step.done, total=step.total, rate=rate)
 
         yield update
@@ -74,9 +78,28 @@ def summary_lines(report: BuildReport, index_dir: Path) -> Iterator[str]:
         f" at {index_dir} ({', '.join(changes) or 'nothing changed'}; {seconds:.1f} s"
         f"{', resumed' if report.resumed else ''})."
     )
+    if report.embedded and seconds >= MIN_SHOWN_S:
+        yield "Time: " + " · ".join(f"{name} {spent:.1f} s" for name, spent in phases(report))
+    if report.n_stories and (copies := report.n_articles - report.n_stories):
+        yield f"{count(copies, 'article')} among them repeat another one: each story has one voice."
+    if report.renamed:
+        yield f"{count(report.renamed, 'file')} had another name before."
+    if report.passed_over:
+        kinds = [
+            f"{n:,} {visible(kind)}" for kind, n in list(report.passed_over.items())[:MAX_KINDS]
+        ]
+        more = "…" if len(report.passed_over) > MAX_KINDS else ""
+        yield f"Passed over, as no kind of article that can be read: {', '.join(kinds)}{more}"
+    if report.notice:
+        yield f"Note: {visible(report.notice)}"
     if report.problems:
         yield f"{count(len(report.problems), 'source')} could not be read, or not in full:"
     for problem in report.problems[:MAX_PROBLEMS]:
         yield f"  {visible(problem.source)}: {visible(problem.reason)}"
     if len(report.problems) > MAX_PROBLEMS:
         yield f"  … and {len(report.problems) - MAX_PROBLEMS:,} more; --json lists all."
+
+
+def phases(report: BuildReport) -> list[tuple[str, float]]:
+    """Return the phases that took time worth telling, in their order."""
+    return [(name, spent) for name, spent in report.timings_s.items() if spent >= 0.05]

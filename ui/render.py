@@ -12,18 +12,16 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from index.types import IndexSummary, Span
+from index.types import IndexSummary
 from qa.types import Answer, Citation, Related, StageEvent
-from ui.article import Mark, article_link
+from ui.card import MAX_RELATED, also_in, card, related_card, shortened, tag_names
 from ui.escape import (
     UNTITLED,
     count,
     day,
     duration,
     escape,
-    marked_words,
     origin,
-    original_link,
     visible,
     web_link,
 )
@@ -32,10 +30,6 @@ from ui.short_answer import plain_lines, short_answer, split_text
 
 PRODUCT = "Article QA"
 MAX_QUESTION_SHOWN = 2_000  # characters; a longer one is refused anyway, and only echoed here
-
-MAX_RELATED = 320  # characters shown of a related passage
-MAX_CONTEXT = 240  # characters shown on either side of a quote
-MAX_TOOLTIP = 160  # characters of a quote shown when the pointer rests on its number
 
 CITE_MARK = re.compile(r"\[(\d{1,3})\]")
 
@@ -70,8 +64,10 @@ def index_line(summary: IndexSummary) -> str:
 
 def header(summary: IndexSummary) -> str:
     """Return the head of the chat page."""
+    notice = f'<p class="aq-notice">{escape(summary.notice)}</p>' if summary.notice else ""
     return (
-        f'<header class="aq-head"><h1>{PRODUCT}</h1><p>{escape(index_line(summary))}</p></header>'
+        f'<header class="aq-head"><h1>{PRODUCT}</h1><p>{escape(index_line(summary))}</p>'
+        f"{notice}</header>"
     )
 
 
@@ -200,25 +196,13 @@ def _linker(turn: int, cited: dict[int, Citation]) -> Linker:
         citation = cited.get(number)
         if citation is None:
             return escape(f"[{number}]")
-        where = f"{citation.title}, {origin(citation)}: “{_short(citation.quote)}”"
+        where = f"{citation.title}, {origin(citation)}: “{shortened(citation.quote)}”"
         return (
             f'<a class="aq-cite" href="#cite-{turn}-{number}" title="{escape(where)}">'
             f"&#91;{number}&#93;</a>"
         )
 
     return link
-
-
-def _short(text: str, most: int = MAX_TOOLTIP) -> str:
-    return _cut(" ".join(visible(text).split()), most)
-
-
-def _cut(text: str, most: int) -> str:
-    """Return `text`, or its whole words within `most` characters and an ellipsis."""
-    if len(text) <= most:
-        return text
-    words, space, _ = text[:most].rpartition(" ")
-    return f"{words if space else text[:most]} …"
 
 
 def _with_marks(text: str, link: Linker) -> str:
@@ -257,106 +241,12 @@ def _source_block(item: Exchange) -> str:
             cards += "".join(map(related_card, answer.related))
     return (
         f'<section class="aq-sources" id="sources-{item.number}">'
-        f'<p class="aq-for" dir="auto">{escape(_short(item.question))}</p>{cards}</section>'
+        f'<p class="aq-for" dir="auto">{escape(shortened(item.question))}</p>{cards}</section>'
     )
-
-
-def card(turn: int, citation: Citation, others: Sequence[Citation] = ()) -> str:
-    """Return the source card of one citation; opening it also marks the article's `others`."""
-    where = article_link(citation.article_id, _marks(citation, others), version=citation.version)
-    return (
-        f'<article class="aq-card" id="cite-{turn}-{citation.number}" tabindex="-1">'
-        f'<h3 dir="auto"><span class="aq-badge">{citation.number}</span>'
-        f"{_title(citation.title)}</h3>"
-        f'<p class="aq-origin"><span>{escape(origin(citation))}</span>'
-        f"{_confidence_bar(citation.confidence)}</p>{_tags(citation)}"
-        f'<blockquote dir="auto">{_quote_in_context(citation)}</blockquote>'
-        f"{_card_foot(where, citation.url)}</article>"
-    )
-
-
-def _marks(citation: Citation, others: Sequence[Citation]) -> list[Mark]:
-    """Return the citation's mark, then those of others in the same text that leave it whole."""
-    same = [
-        other
-        for other in others
-        if (other.article_id, other.version) == (citation.article_id, citation.version)
-        and (other.end <= citation.start or citation.end <= other.start)
-    ]
-    return [
-        Mark(Span(item.start, item.end), item.number, _answer_span(item))
-        for item in (citation, *same)
-    ]
-
-
-def _answer_span(citation: Citation) -> Span | None:
-    if citation.answer_start is None or citation.answer_end is None:
-        return None
-    return Span(citation.answer_start, citation.answer_end)
-
-
-def _confidence_bar(confidence: float) -> str:
-    percent = f"{max(0.0, min(1.0, confidence)):.0%}"
-    return (
-        f'<span class="aq-bar" title="Confidence {percent}"><span style="width:{percent}"></span>'
-        f'<span class="aq-sr">Confidence {percent}</span></span>'
-    )
-
-
-def _title(title: str) -> str:
-    return f"<span>{escape(title or UNTITLED)}</span>"
-
-
-def _tag_names(citation: Citation) -> list[str]:
-    tags = []
-    if citation.is_claim:
-        tags.append(f"claim by {citation.speaker}" if citation.speaker else "claim")
-    elif citation.speaker:
-        tags.append(f"said by {citation.speaker}")
-    if citation.kind == "caption":
-        tags.append("picture caption")
-    return tags
-
-
-def _tags(citation: Citation) -> str:
-    tags = "".join(f"<span>{escape(tag)}</span>" for tag in _tag_names(citation))
-    return f'<p class="aq-tags">{tags}</p>' if tags else ""
-
-
-def _quote_in_context(citation: Citation) -> str:
-    start = citation.start - citation.context_start
-    end = start + len(citation.quote)
-    words = _answer_span(citation)
-    inside = (words.start - citation.start, words.end - citation.start) if words else (None, None)
-    quote = f"<mark>{marked_words(citation.quote, *inside)}</mark>"
-    if start < 0 or citation.context[start:end] != citation.quote:
-        return quote
-    before = _nearest(citation.context[:start][::-1])[::-1]
-    return escape(before) + quote + escape(_nearest(citation.context[end:]))
-
-
-def _nearest(text: str) -> str:
-    return _cut(text.partition("\n\n")[0], MAX_CONTEXT)  # in the same paragraph
 
 
 def _related_heading(answer: Answer) -> str:
     return "Outside the filter" if answer.reason == "filtered_out" else "Related, not an answer"
-
-
-def related_card(item: Related) -> str:
-    """Return the card of a passage that is near the question and is no source of an answer."""
-    where = article_link(item.article_id, [Mark(Span(item.start, item.end))])
-    return (
-        f'<article class="aq-card aq-related"><h3 dir="auto">{_title(item.title)}</h3>'
-        f'<p class="aq-origin"><span>{escape(origin(item))}</span></p>'
-        f'<blockquote dir="auto">{escape(_short(item.text, MAX_RELATED))}</blockquote>'
-        f"{_card_foot(where, item.url)}</article>"
-    )
-
-
-def _card_foot(where: str, url: str | None) -> str:
-    opener = f'<a class="aq-open" href="{escape(where)}">Open article</a>'
-    return f'<p class="aq-foot">{opener}{original_link(url)}</p>'
 
 
 def answer_as_text(answer: Answer, width: int = 80, *, strong: Callable[[str], str] = str) -> str:
@@ -393,7 +283,9 @@ def _source_as_text(citation: Citation, width: int) -> str:
         _filled(f"{citation.title or UNTITLED} ({origin(citation)})", width, label, indent),
         _filled(f"“{citation.quote}”", width, indent, indent),
     ]
-    if tags := _tag_names(citation):
+    if copies := also_in(citation.copies):
+        lines.append(_filled(copies, width, indent, indent))
+    if tags := tag_names(citation):
         lines.append(_filled(", ".join(tags), width, indent, indent))
     if link := web_link(citation.url):
         lines.append(indent + link)
@@ -402,7 +294,7 @@ def _source_as_text(citation: Citation, width: int) -> str:
 
 def _related_as_text(item: Related, width: int) -> str:
     head = _filled(f"{item.title or UNTITLED} ({origin(item)})", width, "- ", "  ")
-    return f"{head}\n{_filled(_short(item.text, MAX_RELATED), width, '  ', '  ')}"
+    return f"{head}\n{_filled(shortened(item.text, MAX_RELATED), width, '  ', '  ')}"
 
 
 def _filled(text: str, width: int, first: str = "", rest: str = "") -> str:

@@ -171,10 +171,10 @@ def _article(engine: Engine) -> Callable[[Request], Response]:
     from fastapi.responses import HTMLResponse
 
     def show(request: Request) -> Response:
-        article = engine.article(request.path_params["article_id"])
-        marks = parse_marks(request.query_params.getlist("mark"))
-        page = article_page(article, marks, request.query_params.get("version", ""))
-        return HTMLResponse(page, 404 if article is None else 200, {"cache-control": "no-store"})
+        version = request.query_params.get("version", "")
+        stored = engine.stored(request.path_params["article_id"], version or None)
+        page = article_page(stored, parse_marks(request.query_params.getlist("mark")), version)
+        return HTMLResponse(page, 404 if stored is None else 200, {"cache-control": "no-store"})
 
     return show
 

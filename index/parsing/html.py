@@ -19,7 +19,11 @@ from index.types import Article
 MAX_HEAD_PARAGRAPHS = 6  # headline, summary, by-line, date and place stand among these
 MAX_BYLINE_CHARACTERS = 80
 MAX_EXTRACTED_CHARACTERS = 3_000_000  # a longer page would cost the extractor half a minute
+MAX_ATTRIBUTES = 500  # of one tag; libxml2 compares each with all before it
 MIN_MISSED = 500  # characters; below, a large share may be missing for good reasons
+
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_STYLE = f"translate(@style, '{_CAPITALS} ', '{_CAPITALS.lower()}')"  # without blanks
 
 # Taken out before trafilatura looks. Captions are kept apart by `scan_page`; the others are never
 # the article, but may stand in the middle of it.
@@ -31,10 +35,10 @@ _NOT_BODY = [
     "//dialog",
     "//template",
     "//*[@hidden or @aria-hidden='true']",
-    "//*[contains(translate(@style, ' ', ''), 'display:none')]",
-    "//*[contains(translate(@style, ' ', ''), 'visibility:hidden')]",
-    "//*[contains(concat(translate(@style, ' ', ''), ';'), 'font-size:0;')]",
-    "//*[contains(concat(translate(@style, ' ', ''), ';'), 'font-size:0px;')]",
+    *(
+        f"//*[contains(concat({_STYLE}, ';'), '{hiding}')]"
+        for hiding in ("display:none", "visibility:hidden", "font-size:0;", "font-size:0px;")
+    ),
 ]
 _PARAGRAPH_TAGS = frozenset({"p", "head", "item", "row", "quote", "code", "list", "table", "fw"})
 _BYLINE = re.compile(r"By:?\s+([^\W\d_a-z][^.!?]*)")
@@ -86,7 +90,7 @@ def _with_envelope(fields: dict[str, Any], known: Mapping[str, Any] | None) -> d
 def _reading_text(text: str, page: Page) -> list[str]:
     """Return the paragraphs of a page: the extractor's unless it missed most of the article."""
     part, shown = _main_part(page)
-    if len(text) > MAX_EXTRACTED_CHARACTERS and shown:
+    if len(text) > MAX_EXTRACTED_CHARACTERS or page.most_attributes > MAX_ATTRIBUTES:
         return shown
     found = _extract(text)
     size, n_shown = sum(map(len, found)), sum(map(len, shown))

@@ -58,6 +58,7 @@ class Page:
     changed_times: list[str] = field(default_factory=list)  # marked as the day of a change
     times: list[str] = field(default_factory=list)  # any other in the article itself
     captions: list[str] = field(default_factory=list)  # with credits that are not marked as such
+    most_attributes: int = 0  # of one tag
     # by part: "article", "main" or "body"
     paragraphs: dict[str, list[str]] = field(default_factory=dict)
 
@@ -68,6 +69,8 @@ def scan_page(text: str) -> Page:
     for token in read_tokens(text):
         if isinstance(token, Start):
             scanner.start(token.name, token.attributes)
+            most = max(scanner.page.most_attributes, token.n_attributes)
+            scanner.page.most_attributes = most
         elif isinstance(token, End):
             scanner.end(token.name)
         else:

@@ -26,6 +26,7 @@ class Start:
 
     name: str  # lower case
     attributes: dict[str, str] = field(default_factory=dict)  # by lower-case name, unescaped
+    n_attributes: int = field(default=0, compare=False)  # as written, repeated ones too
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +80,17 @@ def _after(page: str, mark: str, position: int) -> int:
 def _start_tag(page: str, name: re.Match[str]) -> tuple[Start, int]:
     """Return a start tag and the position behind it. The first of equal attributes counts."""
     attributes: dict[str, str] = {}
-    position = name.end()
+    position, count = name.end(), 0
     while match := _ATTRIBUTE.match(page, position):
         value = match[2] or ""
         if value[:1] in {'"', "'"} and len(value) > 1 and value[-1] == value[0]:
             value = value[1:-1]
         attributes.setdefault(match["name"].lower(), html.unescape(value))
         position = match.end()
+        count += 1
     blanks = _TO_TAG_END.match(page, position)
     position = (blanks.end() if blanks else position) + 1  # the ">", or the end of the page
-    return Start(name[0].lower(), attributes), min(position, len(page))
+    return Start(name[0].lower(), attributes, count), min(position, len(page))
 
 
 def _raw_text(page: str, position: int, name: str) -> tuple[str, int]:

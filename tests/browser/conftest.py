@@ -85,7 +85,7 @@ from ui.server import serve
 
 class Patient:
     def __init__(self, engine):
-        self.engine, self.article = engine, engine.article
+        self.engine, self.stored = engine, engine.stored
     summary = property(lambda self: self.engine.summary)
     def stream(self, question, history=()):
         for event in self.engine.stream(question, history):

@@ -60,6 +60,7 @@ def build(values: Mapping[str, Any]) -> dict[str, Any]:
         index_dir=Path(values["index_dir"]),
         paths=(Path(folder),) if folder else (),
         rebuild=values.get("rebuild", False),
+        remove=tuple(values.get("remove", ())),
     )
     given = None if world is None else articles({int(key): value for key, value in world.items()})
     embedder = SlowEmbedder(**values.get("embedder", TINY))

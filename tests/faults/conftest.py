@@ -42,7 +42,10 @@ def tally(record_property: Callable[[str, object], None]) -> Callable[..., Abstr
     @contextmanager
     def counted(name: str, what: str) -> Iterator[Tally]:
         made = Tally(name, what)
-        yield made
-        made.settle(record_property)
+        try:
+            yield made
+        finally:
+            made.record(record_property)
+        made.settle()
 
     return counted

@@ -32,6 +32,15 @@ class Tally:
             self.failures.append(f"{label}: {error}")
 
     @contextmanager
+    def counting_failure(self) -> Iterator[None]:
+        """Count a failure of tries that are counted elsewhere, and let it through."""
+        try:
+            yield
+        except Exception as error:
+            self.failures.append(str(error))
+            raise
+
+    @contextmanager
     def timed(self) -> Iterator[None]:
         """Measure what somebody would wait for."""
         began = time.monotonic()
@@ -42,8 +51,8 @@ class Tally:
         """Take a duration measured elsewhere."""
         self.worst_s = max(self.worst_s, spent_s)
 
-    def settle(self, record_property: Callable[[str, object], None]) -> None:
-        """Write the line of the table; fail if a try did."""
+    def record(self, record_property: Callable[[str, object], None]) -> None:
+        """Write the line of the table."""
         line = {
             "name": self.name,
             "what": self.what,
@@ -52,6 +61,9 @@ class Tally:
             "worst_s": round(self.worst_s, 2),
         }
         record_property(PROPERTY, json.dumps(line))
+
+    def settle(self) -> None:
+        """Fail if a try did."""
         shown = "\n".join(self.failures[:SHOWN])
         assert not self.failures, f"{len(self.failures)} of {self.runs} failed:\n{shown}"
         assert self.runs, "nothing was tried"

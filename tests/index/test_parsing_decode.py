@@ -73,3 +73,29 @@ def test_any_bytes_are_text_or_refused(data):
             assert isinstance(decode(data), str)
         except ParseError as error:
             assert "binary" in str(error)  # noqa: PT017 - the type is the point
+
+
+CHINESE = "渡轮在停航十一个月后恢复运营。公司表示，第一班船于周四黎明离开港口。" * 3
+JAPANESE = "フェリーは11カ月ぶりに運航を再開した。最初の便は木曜日の夜明けに港を出たと発表。" * 3
+FRENCH = "Le ferry a repris la mer à l’aube après onze mois d’arrêt, a déclaré la société. " * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        *((FRENCH, encoding) for encoding in ("cp1252", "utf-16", "utf-16-le", "utf-16-be")),
+        *((RUSSIAN, encoding) for encoding in ("koi8-r", "cp1251", "utf-16-le", "utf-16-be")),
+        *((CHINESE, encoding) for encoding in ("gb18030", "utf-16", "utf-16-le", "utf-16-be")),
+        *((JAPANESE, encoding) for encoding in ("shift_jis", "euc-jp", "utf-16-le", "utf-32")),
+    ],
+)
+def test_encodings_are_recognised(text, encoding):
+    assert decode_text(text.encode(encoding)) == text
+
+
+def test_what_an_envelope_declares_comes_before_a_guess():
+    assert decode_text("Fähre".encode("cp850"), "cp850") == "Fähre"
+    assert decode_text("Fähre".encode(), "cp850") == "Fähre"  # valid UTF-8 is UTF-8
+    assert (
+        decode_text(b"a +AGE- caf\xe9", "utf-7") == "a +AGE- café"
+    )  # not one that text is written in

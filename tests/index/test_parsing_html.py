@@ -1,3 +1,4 @@
+import time
 from datetime import date
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from index.errors import ParseError
 from index.parsing import parse_source
-from index.parsing.html import parse_html
+from index.parsing.html import _pieces, parse_html
 from index.parsing.page import scan_page, split_breaks
 from index.parsing.tags import End, Start, read_tokens
 
@@ -202,3 +203,54 @@ def test_breaks():
         "Four",
         "five",
     ]
+
+
+SENTENCE = "The first crossing since April left the harbor at dawn, the company said."
+HOSTILE = {
+    "100k-deep div": "<div>" * 100_000 + f"<p>{SENTENCE}</p>" + "</div>" * 100_000,
+    "300-deep div": "<div>" * 300 + f"<p>{SENTENCE}</p>" * 20 + "</div>" * 300,
+    "5k-deep inline": "<p>" + "<b>" * 5_000 + SENTENCE + "</b>" * 5_000 + "</p>",
+    "1M attributes": "<p " + "a=1 " * 1_000_000 + f">{SENTENCE}</p>",
+    "1M names": "<p " + " ".join(f"a{n}" for n in range(300_000)) + f">{SENTENCE}</p>",
+    "colspan": f"<table><tr><td colspan={2**53} rowspan={2**53}>{SENTENCE}</td></tr></table>",
+    "frames": f'<base href="https://x.example.org/"><iframe src="a">no</iframe><p>{SENTENCE}</p>',
+    "data address": f'<img src="data:image/png;base64,{"A" * 1_000_000}"><p>{SENTENCE}</p>',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_pages_are_read_in_time(name):
+    began = time.process_time()
+    (article,) = parse_source("a.html", HOSTILE[name].encode()).articles
+    assert SENTENCE in article.text
+    assert time.process_time() - began < 10
+
+
+def test_a_partly_lost_page_is_read_again():
+    shallow = f"<p>{SENTENCE}</p>"
+    lost = "".join(f"<p>{number}. {SENTENCE}</p>" for number in range(20))
+    article = only(f"<article>{shallow}{'<div>' * 300}{lost}{'</div>' * 300}</article>")
+    assert article.text.count(SENTENCE) == 21
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["display:none", "DISPLAY : None", "visibility: hidden", "font-size:0", "font-size:0px"],
+)
+def test_hidden_text_is_not_read(style):
+    hidden = f'<p style="color:red;{style}">Nobody may see this text at all.</p>'
+    page = f"<article>{PARAGRAPHS}{hidden}</article>"
+    assert "Nobody" not in only(page).text
+    assert not any("Nobody" in line for line in scan_page(page).paragraphs["article"])
+
+
+def test_deep_trees_of_the_extractor_do_not_overflow():
+    from lxml import etree
+
+    body = etree.Element("body")
+    inner = body
+    for _ in range(20_000):
+        inner = etree.SubElement(inner, "hi")
+    inner.text = "deep"
+    inner.tail = "tail"
+    assert "".join(piece or "" for piece in _pieces(body)) == "deeptail"

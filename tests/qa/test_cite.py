@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from index.errors import IndexDamagedError
-from index.types import Span
+from index.types import Copy, Span
 from qa.cite import answer_words, cite, own_word, value
 from qa.reader import Evidence
 
@@ -110,3 +110,11 @@ def test_a_value_is_a_claim_if_all_its_citations_are(evidence):
     assert value([roe, nobody]) == replace(value([roe, nobody]), is_claim=True, speaker=None)
     assert value([nobody]) == replace(value([nobody]), is_claim=True, speaker=None)
     assert value([roe, stated]) == replace(value([roe, stated]), is_claim=False, speaker=None)
+
+
+def test_a_citation_names_the_copies(evidence):
+    item = evidence("It took {eight days}.")
+    assert cite(item, 1).copies == ()
+    copies = (Copy("c", "Eight Days", "Courier", None, date(2023, 5, 23)),)
+    shown = cite(replace(item, found_in=replace(item.found_in, copies=copies)), 1)
+    assert shown.copies == copies

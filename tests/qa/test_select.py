@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from itertools import islice
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index.types import Span
+from index.types import Copy, Span
 from qa.question import analyse
 from qa.reader import Evidence
 from qa.select import FURTHER, MAX_LISTED, MAX_QUOTES, MAX_SENTENCES, Selection, expects_one, select
@@ -304,3 +305,42 @@ def test_a_list_has_all_that_pass_each_once(says):
 )
 def test_whether_there_is_one_true_answer(question, one):
     assert expects_one(analyse(question)) == one
+
+
+def of_one_story(*pieces: Evidence) -> list[Evidence]:
+    """Return the pieces with the articles of the others as copies, as search finds them."""
+    articles = {item.found_in.article.id: item.found_in.article for item in pieces}
+    copies = {
+        name: Copy(name, article.title, article.outlet, article.url, article.published)
+        for name, article in articles.items()
+    }
+    return [
+        replace(
+            item,
+            found_in=replace(
+                item.found_in,
+                copies=tuple(
+                    copy for name, copy in copies.items() if name != item.found_in.article.id
+                ),
+            ),
+        )
+        for item in pieces
+    ]
+
+
+def test_copies_of_one_story_are_one_voice(says):
+    pieces = [
+        says("{Eight} people were hurt.", outlet="Wire"),
+        says("Doctors counted {8} hurt people on Monday night.", 0.8, outlet="Courier"),
+    ]
+    assert answers(select(HOW_MANY, pieces, 0.3)) == [["Eight", "8"]], "two voices agree"
+    assert answers(select(HOW_MANY, of_one_story(*pieces), 0.3)) == [["Eight"]]
+
+
+def test_copies_of_one_story_do_not_contradict_each_other(says):
+    pieces = [
+        says("{Eight} people were hurt.", outlet="Wire"),
+        says("{Nine} people were hurt.", 0.88, outlet="Courier"),
+    ]
+    assert select(HOW_MANY, pieces, 0.3).differ
+    assert not select(HOW_MANY, of_one_story(*pieces), 0.3).differ

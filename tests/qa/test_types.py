@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.filters import Filters
+from index.types import Copy
 from qa.types import Answer, Citation, Related, Value
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -42,6 +43,17 @@ CITATIONS = st.builds(
     confidence=SHARE,
     answer_start=st.none() | COUNT,
     answer_end=st.none() | COUNT,
+    copies=st.lists(
+        st.builds(
+            Copy,
+            article_id=TEXT,
+            title=TEXT,
+            outlet=OPTIONAL,
+            url=OPTIONAL,
+            published=st.none() | st.dates(),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 VALUES = st.builds(
     Value,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 
@@ -11,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.filters import Filters
-from index.types import Article, IndexSummary, Span
-from qa.types import Answer, Citation, Related, StageEvent, Value
+from index.types import Article, Copy, IndexSummary, Span
+from qa.types import Answer, Citation, Related, StageEvent, StoredArticle, Value
 from ui import article, escape, render
 from ui.article import Mark
+from ui.card import also_in
 
 REASONS = ["nothing_relevant", "not_said", "filtered_out", "empty_index"]
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -46,7 +48,7 @@ OPTIONAL = st.none() | LINE
 
 TAGS = set("section div span p a button details summary ol li".split())
 TAGS |= set("article h1 h2 h3 blockquote mark header strong table thead tbody tr th td".split())
-PAGE_TAGS = TAGS | set("html head meta title link body main".split())
+PAGE_TAGS = TAGS | set("html head meta title link body main dl dt dd".split())
 ATTRIBUTES = {"class", "id", "dir", "href", "title", "type", "tabindex", "style", "target", "rel"}
 ATTRIBUTES |= {"scope"}
 HREF = re.compile(r"#cite-\d+-\d+|/article/[^/?#]+\?[^#]*#mark(-\d+)?|https?://.+", re.DOTALL)
@@ -268,12 +270,10 @@ def test_an_article_is_whole_and_its_marks_are_exact(text, title, byline, data):
     points = st.integers(0, len(stored.text) + 5)
     spans = data.draw(st.lists(st.tuples(points, points), max_size=4))
     marks = [Mark(Span(*span), number) for number, span in enumerate(spans, 1)]
-    page = Page(article.article_page(stored, marks))
+    page = Page(article.article_page(StoredArticle(article=stored), marks))
     assert not page.open
     assert squeezed(page.inside("p")).endswith(squeezed(escape.visible(stored.text)))
-    assert {tag for tag, _ in page.elements} <= TAGS | set(
-        "html head meta title link body main".split()
-    )
+    assert {tag for tag, _ in page.elements} <= PAGE_TAGS
     covered = sorted({i for s, e in spans for i in range(s, min(e, len(stored.text)))})
     expected = "".join(stored.text[i] for i in covered)
     assert squeezed(page.inside("mark")) == squeezed(escape.visible(expected))
@@ -284,7 +284,7 @@ def test_one_mark_is_the_quote_and_can_be_linked_to():
     start = text.index("it had")
     stored = Article.create(text=text, title="T", source="s")
     mark = Mark(Span(start, start + len("it had “liberated”")), 2)
-    page = Page(article.article_page(stored, [mark]))
+    page = Page(article.article_page(StoredArticle(article=stored), [mark]))
     assert page.inside("mark") == "it had “liberated”"
     assert ("mark", {"id": "mark-2", "data-number": "2"}) in page.elements
     link = article.article_link("a/b c", [mark], version="v1")
@@ -308,7 +308,8 @@ def test_a_strange_address_marks_nothing(texts):
 
 def test_nothing_is_marked_in_another_version_of_the_article():
     stored = Article.create(text="It changed.", title="T", source="s")
-    html = article.article_page(stored, [Mark(Span(0, 2), 1)], version="another")
+    present = StoredArticle(article=stored)
+    html = article.article_page(present, [Mark(Span(0, 2), 1)], version="another")
     assert "<mark" not in html
     assert article.CHANGED in html
     assert article.GONE in article.article_page(None)
@@ -447,10 +448,11 @@ def test_what_has_come_of_a_short_answer_stands_apart():
 def test_the_words_that_answer_are_strong_in_the_article():
     stored = Article.create(text="They came.\n\nEight of them. Then more.", title="T", source="s")
     mark = Mark(Span(12, 26), 1, Span(12, 17))
-    page = Page(article.article_page(stored, [mark]))
+    page = Page(article.article_page(StoredArticle(article=stored), [mark]))
     assert (page.inside("mark"), page.inside("strong")) == ("Eight of them.", "Eight")
     beyond = Mark(Span(0, 17), None, Span(5, 99))
-    assert Page(article.article_page(stored, [beyond])).inside("strong") == "came.Eight"
+    beyond_page = Page(article.article_page(StoredArticle(article=stored), [beyond]))
+    assert beyond_page.inside("strong") == "came.Eight"
 
 
 def test_the_short_answer_is_strong_in_a_terminal():
@@ -495,3 +497,97 @@ def test_the_text_of_an_answer_in_a_terminal():
         "    claim by Ilya Ponomarev\n"
         "    https://example.org/1"
     )
+
+
+COPIES = st.builds(
+    Copy,
+    article_id=LINE.filter(bool),
+    title=LINE,
+    outlet=OPTIONAL,
+    url=OPTIONAL,
+    published=st.none() | st.dates(),
+)
+
+
+@UNHURRIED
+@given(citation=citations(), copies=st.lists(COPIES, max_size=8).map(tuple))
+def test_a_card_names_the_outlets_of_the_copies(citation, copies):
+    citation = replace(citation, copies=copies)
+    page = check_harmless(render.card(1, citation))
+    links = [href for href in page.attributes("href") if href.startswith("/article/")]
+    assert len(links) == 1, "a click on the card opens the article that is quoted"
+    assert ("Also in: " in page.text) == bool(copies)
+    answer = Answer(question="q", understood="q", text="t", found=True, citations=(citation,))
+    assert ("Also in:" in render.answer_as_text(answer, 60)) >= bool(copies)
+
+
+def test_the_copies_are_named_with_their_days_and_counted():
+    copies = [
+        Copy(f"c{number}", "T", outlet, None, day)
+        for number, (outlet, day) in enumerate(
+            [("Courier", date(2023, 5, 23)), (None, None), *[("Post", None)] * 5]
+        )
+    ]
+    assert also_in(copies) == "Also in: Courier (23 May 2023), T, Post, Post and 3 more"
+    assert also_in(copies[:1]) == "Also in: Courier (23 May 2023)"
+    assert also_in([]) == ""
+
+
+def earlier(**known: object) -> StoredArticle:
+    old = Article.create(text="It rained.", title="Weather", source="s", id="a/1", language="en")
+    when = datetime(2023, 5, 23, 9, tzinfo=UTC)
+    return StoredArticle(article=old, superseded=when, **known)
+
+
+def test_an_earlier_version_is_marked_and_says_what_it_is():
+    old = earlier()
+    html = article.article_page(old, [Mark(Span(3, 9), 1)], version=old.article.version)
+    page = Page(html)
+    assert page.inside("mark") == "rained"
+    assert "This is an earlier version, replaced on 23 May 2023." in page.text
+    assert "/article/a%2F1" in page.attributes("href")
+    assert article.CHANGED not in page.text
+    gone = Page(article.article_page(earlier(is_indexed=False), [Mark(Span(3, 9), 1)]))
+    assert f"{article.GONE} It is shown as it was until 23 May 2023." in gone.text
+    assert "/article/a%2F1" not in gone.attributes("href")
+
+
+@UNHURRIED
+@given(
+    words=st.dictionaries(st.sampled_from([*article.FACTS, "other"]), TEXT),
+    copies=st.lists(COPIES, max_size=3).map(tuple),
+    outlet=OPTIONAL,
+    tags=st.lists(LINE, max_size=2),
+)
+def test_what_is_known_of_an_article_is_text(words, copies, outlet, tags):
+    known = Article.create(
+        text="It rained.", title="Weather", source="s", outlet=outlet, tags=tags, origins=words
+    )
+    page = Page(article.article_page(StoredArticle(article=known, copies=copies)))
+    assert not page.open
+    assert {tag for tag, _ in page.elements} <= PAGE_TAGS
+    assert {name for _, attributes in page.elements for name in attributes} <= ATTRIBUTES | {
+        *("lang", "charset", "name", "content")
+    }
+    assert ("The same story in: " in page.text) == bool(copies)
+    if words.get("title"):
+        assert f"from {escape.visible(known.origins['title'])}" in page.text
+
+
+def test_where_a_value_was_found_stands_beside_it():
+    known = Article.create(
+        text="It rained.",
+        source="s",
+        published=date(2023, 5, 22),
+        origins={"published": "JSON-LD datePublished"},
+    )
+    page = Page(article.article_page(StoredArticle(article=known)))
+    assert "Published22 May 2023 from JSON-LD datePublished" in page.text
+    assert "By" not in page.inside("dt"), "what is not known is not listed"
+
+
+def test_the_header_says_what_a_reader_should_know():
+    notice = "The index in service is damaged (<b>), so generation 6 answers."
+    page = check_harmless(render.header(replace(SUMMARY, notice=notice)))
+    assert notice in page.text
+    assert "damaged" not in Page(render.header(SUMMARY)).text

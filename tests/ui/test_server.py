@@ -17,11 +17,20 @@ import pytest
 
 from index.errors import QuestionError, ServerError
 from index.types import Article, IndexSummary
-from qa.types import Answer, AnswerEvent, StageEvent, StreamEvent, TextEvent, Turn
+from qa.types import (
+    Answer,
+    AnswerEvent,
+    StageEvent,
+    StoredArticle,
+    StreamEvent,
+    TextEvent,
+    Turn,
+)
 from ui import chat, guard, server
 
 ROOT = Path(__file__).parents[2]
 STORED = Article.create(text="It rained.", title="Weather", url="https://example.org/1", id="a1")
+OLD = Article.create(text="It snowed.", title="Weather", url="https://example.org/1", id="a1")
 
 
 class Parrot:
@@ -47,8 +56,10 @@ class Parrot:
         if question != "cut off":
             yield AnswerEvent(Answer(question=question, understood=question, text="!", found=True))
 
-    def article(self, article_id: str) -> Article | None:
-        return STORED if article_id == STORED.id else None
+    def stored(self, article_id: str, version: str | None = None) -> StoredArticle | None:
+        if article_id == STORED.id and version == OLD.version:
+            return StoredArticle(article=OLD, superseded=datetime(2023, 5, 23, tzinfo=UTC))
+        return StoredArticle(article=STORED) if article_id == STORED.id else None
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +188,13 @@ def test_an_article_page_marks_and_a_missing_one_says_so(client):
     assert reply.status_code == 200
     assert reply.headers["cache-control"] == "no-store"
     assert '<mark id="mark-1" data-number="1">rained</mark>' in reply.text
+    old = client.get(f"/article/a1?version={OLD.version}&mark=1:3-9")
+    assert old.status_code == 200
+    assert '<mark id="mark-1" data-number="1">snowed</mark>' in old.text
+    assert "an earlier version" in old.text
+    other = client.get("/article/a1?version=0&mark=1:3-9")
+    assert other.status_code == 200
+    assert "<mark" not in other.text
     gone = client.get("/article/%3Cscript%3E")
     assert gone.status_code == 404
     assert "no longer in the index" in gone.text

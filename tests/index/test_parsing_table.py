@@ -1,0 +1,97 @@
+import csv
+import io
+import json
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.errors import ParseError
+from index.parsing import parse_source
+from index.parsing.options import ParseOptions
+
+
+def table(rows, delimiter=","):
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows(rows)
+    return out.getvalue().encode()
+
+
+def mapped(**fields):
+    return ParseOptions(fields=fields)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mark"), [("csv", ","), ("csv", ";"), ("tsv", "\t"), ("csv", "|")]
+)
+def test_a_table(suffix, mark):
+    rows = [
+        ["Title", "Text", "Date", "Author", "Views"],
+        ["Ferry, again", "The first; crossing,\nit said.", "2021-03-04", "Jane Doe", "7"],
+        [],
+        ["Other", "", "", "", ""],
+        ["Third", "More | text\tof it.", "last week", "", "8"],
+    ]
+    parsed = parse_source(f"a.{suffix}", table(rows, mark))
+    first, third = parsed.articles
+    assert (first.title, first.byline) == ("Ferry, again", "Jane Doe")
+    assert first.published == date(2021, 3, 4)
+    assert first.text == "The first; crossing,\nit said."
+    assert (first.source, third.source) == (f"a.{suffix}#1", f"a.{suffix}#3")
+    assert first.origins["published"] == "record key date"
+    assert third.published is None
+    assert parsed.problems == (
+        "row 2: has no text",
+        "row 3: date is not a date such as 2023-05-22: last week",
+    )
+
+
+def test_columns_are_mapped():
+    data = table([["Kopf", "Inhalt", "text"], ["T", "<p>One.</p><p>Two &amp; three.</p>", "no"]])
+    (article,) = parse_source("a.csv", data, mapped(title="Kopf", text="Inhalt")).articles
+    assert (article.title, article.text) == ("T", "One.\n\nTwo & three.")
+    with pytest.raises(ParseError, match="articles have no field headline"):
+        parse_source("a.csv", data, mapped(headline="Kopf"))
+    with pytest.raises(ParseError, match=r"has no text \(Wrong is empty\)"):
+        parse_source("a.csv", data, mapped(text="Wrong"))
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_keys_of_inner_objects_are_mapped(suffix):
+    record = {
+        "meta": {"date": "2021-03-04", "a.b": 1},
+        "x.y": "Post",
+        "body": "The text.",
+        "title": "A",
+    }
+    options = mapped(published="meta.date", outlet="x.y", title="meta.title")
+    (article,) = parse_source(f"a.{suffix}", json.dumps(record).encode(), options).articles
+    assert (article.published, article.outlet) == (date(2021, 3, 4), "Post")
+    assert article.title == ""  # the mapping says where it would be
+    assert article.origins == {
+        "published": "record key meta.date",
+        "outlet": "record key x.y",
+    }
+
+
+def test_an_open_quotation_mark_costs_what_follows_it(monkeypatch):
+    monkeypatch.setattr("index.parsing.table.MAX_FIELD_CHARACTERS", 1_000)
+    data = b'text\nGood text.\n"' + b"x\n" * 5_000
+    parsed = parse_source("a.csv", data)
+    assert [article.text for article in parsed.articles] == ["Good text."]
+    assert parsed.problems[0].startswith("row 2: cannot be read")
+    assert csv.field_size_limit() == 131_072
+
+
+CELL = st.text(alphabet="ab ,;\"\n'漢", min_size=1, max_size=30).map(
+    lambda text: f"x{text.strip()}y"
+)
+
+
+@given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=10))
+def test_round_trip(rows):
+    parsed = parse_source("a.csv", table([("title", "text"), *rows]))
+    assert [article.text for article in parsed.articles] == [
+        "\n".join(line.rstrip() for line in text.split("\n")) for _, text in rows
+    ]

@@ -1,0 +1,239 @@
+"""The commands that keep an index: versions, generations, repair, one file to take away."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ui import cli
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:legacy embedding function config:DeprecationWarning"  # Chroma's own
+)
+ROOT = Path(__file__).parents[2]
+EMBEDDER = """
+import hashlib, re
+import numpy as np
+
+class Tiny:
+    model_id, dim = "tiny@1", 64
+    def embed_query(self, text):
+        vector = np.full(64, 1e-3, np.float32)
+        for word in re.findall(r"\\w+", text.casefold()):
+            vector[hashlib.sha256(word.encode()).digest()[0] % 64] += 1
+        return vector / np.linalg.norm(vector)
+    def embed_passages(self, texts):
+        return np.array([self.embed_query(text) for text in texts], np.float32).reshape(-1, 64)
+"""
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """A folder of two articles to stand in, and an embedder that costs nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "tiny_model.py").write_text(EMBEDDER)
+    monkeypatch.setenv("ARTICLE_QA_EMBEDDER", "tiny_model:Tiny")
+    news = tmp_path / "news"
+    news.mkdir()
+    for name in ("ferry", "bridge"):
+        text = f"The {name} story\n\nThe {name} was closed on Monday, said its master Jo Dale.\n"
+        (news / f"{name}.txt").write_text(text)
+    yield tmp_path
+    sys.modules.pop("tiny_model", None)
+
+
+@pytest.fixture
+def called(desk, monkeypatch, capsys):
+    def call(*args):
+        monkeypatch.setattr(sys, "argv", ["article-qa", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return SimpleNamespace(code=ended.value.code or 0, out=out, err=err)
+
+    return call
+
+
+def ids(called):
+    lines = called("articles", "list").out.splitlines()
+    return {line.split("  ")[-1]: line.split()[0] for line in lines}
+
+
+def test_an_article_its_versions_and_what_changed(desk, called):
+    assert called("index", "news").code == 0
+    (desk / "news" / "ferry.txt").write_text(
+        "The ferry story\n\nThe ferry was closed on Tuesday, said its master Jo Dale.\n"
+    )
+    assert called("index").code == 0
+    ferry = ids(called)["The ferry story"]
+    shown = called("articles", "show", ferry)
+    assert "earlier:" in shown.out
+    assert "title:      The ferry story   [" in shown.out  # and where that was found
+    old = shown.out.split("earlier:")[1].split(",")[0].strip()
+    diff = called("articles", "show", ferry, "--diff").out
+    assert "-The ferry was closed on Monday" in diff
+    assert "+The ferry was closed on Tuesday" in diff
+    earlier = called("articles", "show", ferry, "--version", old).out
+    assert earlier.startswith("This version is superseded")
+    assert "on Monday" in earlier
+    unknown = called("articles", "show", ferry, "--version", "nothing")
+    assert (unknown.code, "Earlier versions: " + old in unknown.err) == (2, True)
+
+
+def test_removing_and_restoring(desk, called):
+    called("index", "news")
+    ferry = ids(called)["The ferry story"]
+    assert called("articles", "remove", ferry).code == 0
+    called("index")
+    assert list(ids(called)) == ["The bridge story"]
+    assert called("articles", "restore", ferry).code == 0
+    assert len(ids(called)) == 2
+    wrong = called("articles", "remove", ferry[:-1] + "x")
+    assert (wrong.code, f"Did you mean {ferry}" in wrong.err) == (2, True)
+    assert called("articles", "remove", "news").code == 0
+    assert ids(called) == {}
+
+
+def test_going_back_a_generation_and_dropping_old_ones(desk, called):
+    called("index", "news")
+    (desk / "news" / "bus.txt").write_text("The bus story\n\nThe bus goes again on Friday.\n")
+    called("index")
+    listed = called("generations", "list").out.splitlines()
+    assert [line.split()[0] for line in listed] == ["2", "1"]
+    assert listed[0].endswith("in service")
+    assert "Generation 1 of" in called("generations", "rollback").out
+    assert len(ids(called)) == 2
+    assert called("generations", "rollback", "2").code == 0
+    assert len(ids(called)) == 3
+    assert called("generations", "prune").out == "Dropped: 1.\n"
+    gone = called("generations", "rollback")
+    assert (gone.code, "There are: 2." in gone.err) == (2, True)
+
+
+@pytest.mark.parametrize("damaged", ["chroma.sqlite3", "data_level0.bin"])
+def test_repairing_the_vector_index(desk, called, damaged):
+    called("index", "news")
+    (path,) = desk.glob(f".article-qa/gen-*/chroma/**/{damaged}")
+    path.write_bytes(b"nonsense")
+    assert called("verify").code == 1
+    done = called("verify", "--repair")
+    assert (done.code, "made anew as generation 2" in done.out) == (0, True)
+    assert called("verify").code == 0
+    assert len(ids(called)) == 2
+
+
+def test_repairing_by_going_back(desk, called):
+    called("index", "news")
+    (desk / "news" / "bus.txt").write_text("The bus story\n\nThe bus goes again on Friday.\n")
+    called("index")
+    (desk / ".article-qa/gen-000002/record.db").write_bytes(b"nonsense")
+    done = called("verify", "--repair")
+    assert (done.code, "generation 1 is in service now" in done.out) == (0, True)
+    assert called("verify").code == 0
+
+
+def test_an_index_in_one_file(desk, called):
+    called("index", "news")
+    assert called("export", "news.aqa").code == 0
+    done = called("import", "news.aqa", "--index", "elsewhere")
+    assert (done.code, "2 articles" in done.out) == (0, True)
+    assert called("verify", "--index", "elsewhere").code == 0
+    again = called("import", "news.aqa", "--index", "elsewhere")
+    assert (again.code, "--replace" in again.err) == (2, True)
+    assert called("import", "news.aqa", "--index", "elsewhere", "--replace").code == 0
+    data = bytearray(Path("news.aqa").read_bytes())
+    data[len(data) // 2] ^= 1
+    Path("news.aqa").write_bytes(data)
+    damaged = called("import", "news.aqa", "--index", "third")
+    assert damaged.code == 2
+    assert not list(Path("third").glob("gen-*"))
+
+
+def test_lines_on_stdin_join_those_before(desk):
+    def piped(*lines):
+        command = [sys.executable, "-m", "ui.cli", "index", "-", "--json"]
+        done = subprocess.run(
+            command,
+            input="\n".join(lines),
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{desk}"},
+            check=False,
+        )
+        return json.loads(done.stdout)
+
+    first = piped(json.dumps({"title": "One", "text": "The first text of all."}), "nonsense")
+    assert first["n_articles"] == 1
+    assert first["problems"][0]["source"] == "stdin, line 2"
+    second = piped(json.dumps({"title": "Two", "text": "The second text, not the first."}))
+    assert (second["n_articles"], second["removed"]) == (2, 0)
+
+
+def test_what_is_typed_wrong(desk, called):
+    for args, part in [
+        (("index", "news", "--field", "nonsense"), "FIELD=KEY"),
+        (("index", "news", "--embedder", "no_such_module:x"), "cannot be had"),
+        (("index", "news", "--embedder", "nothing"), "There is no embedder"),
+        (("index", "news", "-"), "stands alone"),
+        (("index", "--urls", "missing.txt"), "cannot be read"),
+        (("index", "http://127.0.0.1:1/feed.xml"), "80 and 443"),
+    ]:
+        done = called(*args)
+        assert (done.code, part in done.err) == (2, True), (args, done.err)
+        assert done.err.count("\n") < 4
+
+
+def test_the_wrong_embedder_is_refused_with_what_to_do(desk, called, monkeypatch):
+    called("index", "news")
+    monkeypatch.delenv("ARTICLE_QA_EMBEDDER")
+    done = called("ask", "Who is the master?")
+    assert (done.code, "--rebuild" in done.err, "tiny@1" in done.err) == (2, True, True)
+
+
+def test_a_report_for_machines(desk, called):
+    (desk / "news" / "bad.json").write_text("{")
+    called("index", "news", "--report", "report.json")
+    report = json.loads(Path("report.json").read_text())
+    assert (report["added"], report["problems"][0]["source"]) == (2, "news/bad.json")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_stop_it_cleanly(desk, number, code):
+    for n in range(400):
+        words = " ".join(f"word{n * k % 977}" for k in range(300))
+        (desk / "news" / f"{n}.txt").write_text(f"Story {n}\n\n{words}.\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ui.cli", "index", "news"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{desk}"},
+    )
+    for _ in range(200):
+        if (desk / ".article-qa" / ".lock.pid").exists():
+            break
+        time.sleep(0.05)
+    busy = subprocess.run(
+        [sys.executable, "-m", "ui.cli", "index", "news"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{desk}"},
+        check=False,
+    )
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    if process.returncode == 0:
+        pytest.skip("it was done before the signal came")
+    assert process.returncode == code, err
+    assert "run the same command again" in err
+    assert busy.returncode == 75
+    assert "(number " in busy.stderr
