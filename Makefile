@@ -74,6 +74,10 @@ lock: ## write requirements*.txt anew from pyproject.toml (needs uv; UPGRADE=1 f
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --constraints requirements.txt --extra test --output-file requirements-test.txt
 
+.PHONY: faults
+faults: .venv/.test ## try every fault many times: kills, hostile files (an hour); prints one table
+	.venv/bin/python -m tests.faults.run
+
 bench: .venv/.test ## measure speed and quality; prints the README's tables
 	@for script in $(wildcard benchmarks/[!_]*.py); do .venv/bin/python $$script; done
 
