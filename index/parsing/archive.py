@@ -179,4 +179,5 @@ def _is_passed_over(member: zipfile.ZipInfo) -> bool:
     """Say whether a member is a folder, hidden, or what macOS adds."""
     parts = PurePosixPath(member.filename).parts
     hidden = any(part.startswith(".") and part not in {".", ".."} for part in parts)
-    return member.is_dir() or hidden or "__MACOSX" in parts
+    # not is_dir(): before Python 3.12 that fails for a member without a name
+    return not parts or member.filename.endswith("/") or hidden or "__MACOSX" in parts
