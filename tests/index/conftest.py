@@ -16,6 +16,7 @@ import pytest
 from index.assemble import assemble
 from index.generation import open_current
 from index.job import Job
+from index.parsing.pool import ParserPool
 from index.record import Record
 from index.report import BuildProgress, BuildReport
 from index.search import Searcher
@@ -57,6 +58,53 @@ def story(number: int, *, sentences: int = 12) -> str:
         for _ in range(sentences)
     ]
     return "\n\n".join(" ".join(lines[at : at + 4]) for at in range(0, len(lines), 4))
+
+
+class WarmPools:
+    """Real parser pools that outlive a build: a child takes a second to start, a test has many.
+
+    One that a build left in the middle of its work is really closed.
+    """
+
+    def __init__(self) -> None:
+        self.open: dict[object, ParserPool] = {}
+
+    def __call__(self, *args: object, **kwargs: object) -> WarmPools.Borrowed:
+        key = (args, tuple(kwargs.items()))
+        if key not in self.open:
+            self.open[key] = ParserPool(*args, **kwargs)
+        return WarmPools.Borrowed(self, key)
+
+    def end(self, key: object) -> None:
+        if pool := self.open.pop(key, None):
+            pool.close()
+
+    class Borrowed:
+        def __init__(self, pools: WarmPools, key: object) -> None:
+            self.pools, self.key = pools, key
+
+        def __enter__(self) -> WarmPools.Borrowed:
+            return self
+
+        def __exit__(self, kind: object, *_: object) -> None:
+            if kind is not None:
+                self.pools.end(self.key)
+
+        def close(self) -> None:
+            pass
+
+        def parse(self, tasks: Iterable[object]) -> Iterator[object]:
+            return self.pools.open[self.key].parse(tasks)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_pools() -> Iterator[None]:
+    pools = WarmPools()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("index.reading.ParserPool", pools)
+        yield
+    for key in list(pools.open):
+        pools.end(key)
 
 
 @pytest.fixture(scope="session")
