@@ -251,6 +251,7 @@ class LiveAnswerer:
     def _replace(self, answerer: Answerer) -> None:
         with self._lock:
             old, self._served = self._served, _Served(answerer)
+            self._notice = None
         self._retire(old)
 
     def _retire(self, served: _Served) -> None:
