@@ -22,6 +22,7 @@ class Tier:
     per_failpoint: int  # kills at each named moment
     call_faults: int  # system calls made to fail, of all calls and errors together
     disks: tuple[int, ...]  # sizes of a small disk, in MB
+    repairs: int  # builds over damaged files, at most
     writers: int  # times that two builds meet
     swaps: int  # generations published under four reading threads
     examples: int  # of the state machine
@@ -33,15 +34,16 @@ class Tier:
 
 T0 = Tier(
     articles=40,
-    kills=5,
+    kills=4,
     files_share=0.2,
     per_failpoint=1,
     call_faults=0,
     disks=(4, 12),
+    repairs=3,
     writers=2,
     swaps=6,
     examples=4,
-    steps=12,
+    steps=10,
     operations=120,
     corpora=100,
     timeout_s=300,
@@ -53,6 +55,7 @@ T1 = Tier(
     per_failpoint=10,
     call_faults=40,
     disks=(4, 6, 8, 10, 12, 16, 24, 32),
+    repairs=100,
     writers=50,
     swaps=50,
     examples=200,
