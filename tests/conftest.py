@@ -11,8 +11,12 @@ import socket
 from collections.abc import Callable, Generator
 from typing import Any
 
+import hypothesis
 import pytest
 
+# On a busy machine any example may be slow; what must not hang has pytest's timeout.
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 SETTINGS = "ARTICLE_QA_"
 BROWSER_REQUIRED = os.environ.get("ARTICLE_QA_REQUIRE_BROWSER", "") not in {"", "0"}
 
