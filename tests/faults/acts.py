@@ -25,6 +25,7 @@ from index.service import open_sound, roll_back
 from index.types import text_version
 from index.vectors import ChromaVectors
 from index.verify import SELF_HIT, verify
+from tests.faults.reading_on import read_on
 from tests.faults.world import articles
 from tests.index.conftest import SUBJECTS, VERBS, TinyEmbedder
 
@@ -257,5 +258,6 @@ ACTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "content": content,
     "go_back": go_back,
     "inspect": inspect,
+    "read_on": read_on,
     "serve_each": serve_each,
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from index.lock import HOLDER
 from tests.faults.harness import Zygote
 from tests.faults.tally import Tally
 
 OPENED_S = 10.0
+BEGUN_S = 10.0  # for a build to take the lock
 EXACT_HITS, CHROMA_HITS = 0.99, 0.95
 
 
@@ -51,3 +54,11 @@ def holds_one_of(
         name: len(found["articles"].items() ^ state.items()) for name, state in states.items()
     }
     raise AssertionError(f"holds neither; differing articles: {differing}")
+
+
+def await_holder(index_dir: Path) -> None:
+    """Wait until a build holds the index."""
+    began, holder = time.monotonic(), index_dir / HOLDER
+    while not holder.exists() or not holder.stat().st_size:
+        assert time.monotonic() - began < BEGUN_S, "the build does not begin"
+        time.sleep(0.01)

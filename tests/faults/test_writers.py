@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import time
 
-from index.lock import HOLDER
 from tests.faults import checks
 from tests.faults.acts import TINY
 from tests.faults.tier import TIER
@@ -13,7 +11,6 @@ from tests.faults.world import first_world, versions
 
 SLOW = {**TINY, "delay_s": 30.0}
 REFUSED_S = 1.0  # after this long, the second knows
-SETTLED_S = 10.0
 
 
 def test_two_builds_of_one_index(zygote, tally, tmp_path):
@@ -24,7 +21,7 @@ def test_two_builds_of_one_index(zygote, tally, tmp_path):
             with table.run(f"meeting {number}"):
                 holder = zygote.start("build", index_dir=index_dir, world=world, embedder=SLOW)
                 try:
-                    await_holder(index_dir)
+                    checks.await_holder(index_dir)
                     second = zygote.start("build", index_dir=index_dir, world=world).wait()
                     table.note(second.spent_s)
                     assert second.spent_s <= REFUSED_S, f"refused after {second.spent_s} s"
@@ -38,10 +35,3 @@ def test_two_builds_of_one_index(zygote, tally, tmp_path):
                 assert "report" in third, third
                 assert checks.sound(zygote, index_dir)["articles"] == versions(world)
             shutil.rmtree(index_dir)
-
-
-def await_holder(index_dir):
-    began = time.monotonic()
-    while not (index_dir / HOLDER).exists() or not (index_dir / HOLDER).stat().st_size:
-        assert time.monotonic() - began < SETTLED_S, "the first build does not begin"
-        time.sleep(0.01)
