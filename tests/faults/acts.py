@@ -36,13 +36,15 @@ QUERY = "Who repaired the harbour bridge in Tartu?"
 
 
 class SlowEmbedder(TinyEmbedder):
-    """Takes its time, so that a build lasts as long as a test needs."""
+    """Takes its time, so that a build lasts as long as a test needs; says when it has begun."""
 
-    def __init__(self, model_id: str, dim: int, delay_s: float = 0.0) -> None:
+    def __init__(self, model_id: str, dim: int, delay_s: float = 0.0, begun: str = "") -> None:
         super().__init__(model_id, dim)
-        self._delay_s = delay_s
+        self._delay_s, self._begun = delay_s, begun
 
     def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+        if self._begun:
+            Path(self._begun).touch()
         time.sleep(self._delay_s)
         return super().embed_passages(texts)
 

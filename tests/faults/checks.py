@@ -57,8 +57,13 @@ def holds_one_of(
 
 
 def await_holder(index_dir: Path) -> None:
-    """Wait until a build holds the index."""
-    began, holder = time.monotonic(), index_dir / HOLDER
-    while not holder.exists() or not holder.stat().st_size:
+    """Wait until a build holds the index and has said so."""
+    await_file(index_dir / HOLDER, size=1)
+
+
+def await_file(path: Path, *, size: int = 0) -> None:
+    """Wait until a build has made a file of at least `size` bytes."""
+    began = time.monotonic()
+    while not path.exists() or path.stat().st_size < size:
         assert time.monotonic() - began < BEGUN_S, "the build does not begin"
         time.sleep(0.01)
