@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -51,16 +51,16 @@ class Tally:
         """Take a duration measured elsewhere."""
         self.worst_s = max(self.worst_s, spent_s)
 
-    def record(self, record_property: Callable[[str, object], None]) -> None:
-        """Write the line of the table."""
-        line = {
+    def line(self) -> str:
+        """Return the line of the table, as JSON."""
+        values = {
             "name": self.name,
             "what": self.what,
             "runs": self.runs,
             "failures": len(self.failures),
             "worst_s": round(self.worst_s, 2),
         }
-        record_property(PROPERTY, json.dumps(line))
+        return json.dumps(values)
 
     def settle(self) -> None:
         """Fail if a try did."""

@@ -147,5 +147,5 @@ def test_killed_at_a_named_moment(zygote, tally, tmp_path, failpoint):
                 world[1_000 + number] = 0  # at least one more article: each moment comes
                 scene.kill(world, failpoint=f"{failpoint}:1")
                 scene.complete(world)
-                if number % SCRATCH_EVERY == 0:
+                if number % SCRATCH_EVERY == 1:
                     scene.equals_scratch()
