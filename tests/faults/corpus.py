@@ -164,8 +164,6 @@ def heavy_files() -> Iterator[Made]:
     yield "heavy/100mb.txt", sentence * (100_000_000 // len(sentence)), _big("refused")
     line = json.dumps({"title": "x", "text": "word " * 3_800_000}).encode()
     yield "heavy/line.jsonl", line, _big("refused")
-    record = json.dumps({"title": "x", "text": SENTENCE.format("record") * 40}).encode() + b"\n"
-    yield "heavy/archive.jsonl", record * (19_000_000 // len(record)), _big("either")
     yield "heavy/deep.json", b"[" * 19_000_000, _big("refused")
     yield "heavy/markup.md", b"*_[`" * 4_000_000, _big("either")
 

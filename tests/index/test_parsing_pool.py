@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -345,6 +346,17 @@ def test_memory_is_limited_and_a_child_that_had_much_is_replaced(misbehaving):
     before = pid_of(pool)
     assert outcomes(pool, "hold.txt")[0].articles
     assert pid_of(pool) == before, "of 1 GB they are not much"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limit of processor time there")
+def test_a_long_archive_is_no_endless_loop():
+    """Its articles together take about three times what one source may before its first."""
+    record = {"title": "Ferry", "text": "The ferry left the harbour at dawn on Thursday. " * 80}
+    archive = (json.dumps(record) + "\n").encode() * 300
+    limits = ParserLimits(cpu_s=1, wall_s=20)
+    with ParserPool(1, limits, piece_counter=MODELS) as pool:
+        (outcome,) = pool.parse([task("archive.jsonl", archive)])
+    assert (outcome.problems, len(outcome.articles)) == ((), 300)
 
 
 def test_what_libraries_print_is_no_message(misbehaving):
