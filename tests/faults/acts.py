@@ -87,6 +87,7 @@ def inspect(values: Mapping[str, Any]) -> dict[str, Any]:
             "generation": generation.manifest.number,
             "notice": generation.notice,
             "opened_s": opened_s,
+            "altered": generation.altered_files(),
             "articles": found,
             "past": {name: _past(record, name) for name in found},
             "sources": sorted(record.sources()),

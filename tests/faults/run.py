@@ -20,8 +20,8 @@ from tests.faults.tally import PROPERTY
 from tests.faults.tier import VARIABLE
 
 HERE = Path(__file__).parent
-# Run beside all the others: together they take about as long.
-LONG = ("test_machine.py",)
+# Run beside all the others, which take about as long.
+BESIDE = ("test_corruption.py", "test_long_run.py", "test_machine.py")
 # Run when nothing else does: their seconds are promises.
 ALONE = ("test_hostile.py", "test_readers.py")
 
@@ -30,12 +30,12 @@ def main() -> int:
     """Run pytest in two lanes, one per core, then what must be alone; return 0 if all passed."""
     tier = sys.argv[1] if len(sys.argv) > 1 else "t1"
     names = sorted(path.name for path in HERE.glob("test_*.py"))
-    others = [name for name in names if name not in {*LONG, *ALONE}]
+    others = [name for name in names if name not in {*BESIDE, *ALONE}]
     with tempfile.TemporaryDirectory() as folder:
         reports = [Path(folder) / f"{lane}.xml" for lane in range(3)]
         lanes = [
             started(files, report, tier)
-            for files, report in zip((LONG, others), reports, strict=False)
+            for files, report in zip((BESIDE, others), reports, strict=False)
         ]
         failed = any([lane.wait() for lane in lanes])
         failed |= bool(started(ALONE, reports[-1], tier).wait())

@@ -9,7 +9,7 @@ from tests.faults.world import first_world
 READERS = 4
 P95_S = 0.05 if TIER is T1 else 0.5  # other tests may be running beside the small sizes
 GROWTH = 0.2  # of memory, from the third generation to the last
-MORE_FILES = 8  # open ones, likewise: the generation in service and the one before
+MORE_FILES = 16  # open ones, likewise: while it is replaced, a generation is open beside the new
 
 
 def test_reading_while_generations_are_swapped(zygote, tally, tmp_path):
