@@ -27,6 +27,7 @@ from index.job import job_from_dict
 from index.report import BuildProgress
 from index.types import Article
 
+NICENESS = 10  # of 19: whoever asks meanwhile comes first
 PROGRESS_INTERVAL_S = 0.05  # between two progress lines of one phase
 
 
@@ -96,8 +97,15 @@ class ParentEmbedder:
         return vector
 
 
+def give_way() -> None:
+    """Let other processes have the processor first; on an idle machine that costs nothing."""
+    if hasattr(os, "nice"):  # Windows has no such call
+        os.nice(NICENESS)
+
+
 def main() -> None:
     """Do the one job that stands on stdin."""
+    give_way()
     # Nothing that a library prints, in Python or below it, may get between the messages.
     writer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

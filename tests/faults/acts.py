@@ -25,6 +25,7 @@ from index.service import open_sound, roll_back
 from index.types import text_version
 from index.vectors import ChromaVectors
 from index.verify import SELF_HIT, verify
+from index.worker import give_way
 from tests.faults.reading_on import read_on
 from tests.faults.world import articles
 from tests.index.conftest import SUBJECTS, VERBS, TinyEmbedder
@@ -54,6 +55,7 @@ def build(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns the report, or the error: its class, message and exit status.
     """
+    give_way()
     if values.get("failpoint"):
         os.environ[VARIABLE] = values["failpoint"]
     while values.get("wait_for") and not Path(values["wait_for"]).exists():

@@ -17,7 +17,7 @@ from index.generation import CURRENT
 from index.search import Searcher
 from tests.index.conftest import PLACES, SUBJECTS, VERBS, TinyEmbedder
 
-PAUSE_S = 0.01  # between two questions of one thread: people do not ask without a break
+PAUSE_S = 0.05  # between two questions of one thread: together up to 70 a second are asked
 
 
 class Service:
