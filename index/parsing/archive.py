@@ -9,13 +9,14 @@ import io
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from index.errors import ParseError
 from index.parsing.options import ParseOptions
 from index.parsing.parsed import ParsedSource
+from index.parsing.records import shortened
 from index.parsing.trust import members_hints
 from index.types import Article
 
@@ -24,9 +25,16 @@ MAX_LISTED = 200_000  # entries in the directory of an archive, which is read at
 MAX_MEMBER_BYTES = 20_000_000
 MAX_TOTAL_BYTES = 200_000_000
 PIECE_BYTES = 1 << 16
+MAX_NAME_CHARACTERS = 200  # of a member; the format allows 65,535
 ENTRY_MARK = b"PK\x01\x02"
+MEMBER_MARK = b"PK\x03\x04"
+UTF8_NAME = 0x800  # flag of a member
+# The others are inflated in pieces whose size nothing limits: 45 bytes of bzip2 hold 900 kB.
+COUNTABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
+
+_PACKED = frozenset({".docx", ".epub"})  # kinds of files that are archives themselves
 
 Parse = Callable[[str, bytes, ParseOptions], ParsedSource]
 
@@ -56,22 +64,30 @@ def inflate(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -
         ParseError: If it is encrypted or damaged.
         TooManyBytesError: If it has more than `max_bytes`.
     """
+    content = bytearray()
+    for piece in _pieces(archive, member):
+        content += piece
+        if len(content) > max_bytes:
+            raise TooManyBytesError
+    return bytes(content)
+
+
+def _pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield the content of a member as it is inflated.
+
+    Raises:
+        ParseError: If it is encrypted or damaged.
+    """
     if member.flag_bits & 1:
         raise ParseError("encrypted: remove the password first")
-    pieces: list[bytes] = []
-    size = 0
+    if member.compress_type not in COUNTABLE:
+        raise ParseError("packed in a way that is not read: pack it with deflate")
     try:
         with archive.open(member) as stream:
             while piece := stream.read(PIECE_BYTES):
-                size += len(piece)
-                if size > max_bytes:
-                    raise TooManyBytesError
-                pieces.append(piece)
-    except NotImplementedError as error:
-        raise ParseError("packed in a way that cannot be read") from error
+                yield piece
     except (*_DAMAGE, RuntimeError) as error:
         raise ParseError("damaged") from error
-    return b"".join(pieces)
 
 
 def parse_zip(name: str, data: bytes, options: ParseOptions, parse: Parse) -> ParsedSource:
@@ -94,7 +110,7 @@ def parse_zip(name: str, data: bytes, options: ParseOptions, parse: Parse) -> Pa
         for member in members:
             if not inner.add(archive, member):
                 break
-    problems = (*inner.problems, *inner.passed_over())
+    problems = (*shortened(inner.problems), *inner.passed_over())
     if not inner.articles:
         raise ParseError(problems[0] if problems else "no files in it")
     return ParsedSource(tuple(inner.articles.values()), problems)
@@ -109,13 +125,14 @@ class _Members:
         self.problems: list[str] = []
         self._left = MAX_TOTAL_BYTES
         self._names: set[str] = set()
+        self._numbers: Counter[str] = Counter()
         self._others: Counter[str] = Counter()
 
     def add(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
         """Read a member; return False if nothing more may be read."""
         from index.parsing.formats import FORMATS
 
-        shown = self._own_name(printable(member.filename))
+        shown = self._own_name(printable(_name_of(member)))
         suffix = PurePosixPath(shown).suffix.lower()
         if suffix == ".zip":
             self.problems.append(f"{shown}: an archive within an archive is not opened")
@@ -124,19 +141,19 @@ class _Members:
             self._others[suffix or "no suffix"] += 1
             return True
         try:
-            data = inflate(archive, member, min(MAX_MEMBER_BYTES, self._left))
-            self._left -= len(data)
+            data = self._content(archive, member)
+            if data.startswith(MEMBER_MARK) and suffix not in _PACKED:
+                raise ParseError("an archive within an archive is not opened")
             self._take(shown, self.parse(f"{self.name}/{shown}", data, self.options))
         except ParseError as error:
             self.problems.append(f"{shown}: {error}")
         except TooManyBytesError:
-            if self._left < MAX_MEMBER_BYTES:
+            if self._left < 0:
                 self.problems.append(
                     f"{shown}: more than {MAX_TOTAL_BYTES:,} bytes in all; the rest is not read"
                 )
                 return False
             self.problems.append(f"{shown}: more than {MAX_MEMBER_BYTES:,} bytes")
-            self._left -= MAX_MEMBER_BYTES
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - a parser's fault costs one member only
@@ -150,6 +167,21 @@ class _Members:
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in self._others.most_common(5))
         return (f"{self._others.total():,} files of other kinds passed over ({kinds})",)
 
+    def _content(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+        """Return the content of a member; what comes out of a damaged one counts as well.
+
+        Raises:
+            ParseError: If it is encrypted or damaged.
+            TooManyBytesError: If it has too many bytes, or all members have.
+        """
+        content = bytearray()
+        for piece in _pieces(archive, member):
+            content += piece
+            self._left -= len(piece)
+            if self._left < 0 or len(content) > MAX_MEMBER_BYTES:
+                raise TooManyBytesError
+        return bytes(content)
+
     def _take(self, shown: str, parsed: ParsedSource) -> None:
         for article in parsed.articles:
             if self.articles.setdefault(article.id, article) is not article:
@@ -158,20 +190,36 @@ class _Members:
 
     def _own_name(self, name: str) -> str:
         """Return a member's name, "a (2).txt" for the second of the same."""
-        path, number, own = PurePosixPath(name), 1, name
-        while own in self._names:
-            number += 1
-            own = str(path.with_name(f"{path.stem} ({number}){path.suffix}"))
+        head, dot, suffix = name.rpartition(".")
+        if not head or "/" in suffix:
+            head, dot, suffix = name, "", ""
+        own = name
+        while own in self._names:  # counted on, or a thousand of one name would take minutes
+            self._numbers[name] += 1
+            own = f"{head} ({self._numbers[name] + 1}){dot}{suffix}"
         self._names.add(own)
         return own
 
 
+def _name_of(member: zipfile.ZipInfo) -> str:
+    """Return a member's name; many programs write UTF-8 without saying so."""
+    if member.flag_bits & UTF8_NAME:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.filename
+
+
 def printable(name: str) -> str:
-    """Return a member's name as one printable line, distinct from others; it is never a path."""
+    """Return a member's name as one short printable line; it is never a path."""
     escaped = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in name
     )
+    if len(escaped) > MAX_NAME_CHARACTERS:
+        half = MAX_NAME_CHARACTERS // 2
+        escaped = f"{escaped[:half]}…{escaped[-half:]}"  # its end tells what kind of file it is
     return escaped or "unnamed"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +19,7 @@ MAX_PROBLEMS = 20  # listed per file; beyond, only their number is of use
 RECORD_FIELDS = frozenset({"id", "text", "captions", *FIELDS})  # that `fields` may name
 NO_KEYS: Mapping[str, str] = MappingProxyType({})
 
-_TEXT_KEYS = ("text", "body", "content")
+TEXT_KEYS = ("text", "body", "content")
 _LIST_KEYS = ("articles", "items", "records", "data")  # a list of records inside one object
 
 
@@ -100,7 +100,7 @@ def read_records(
             problems.append(f"{place}: has the url or id of an article above, which is kept")
     if not articles:
         raise ParseError(problems[0] if problems else "no article text found")
-    return ParsedSource(tuple(articles.values()), tuple(_shortened(problems)))
+    return ParsedSource(tuple(articles.values()), tuple(shortened(problems)))
 
 
 def _read_record(
@@ -140,7 +140,7 @@ def _find(record: Mapping[str, object], keys: Mapping[str, str], field: str) -> 
     if key := keys.get(field):
         return key, _inner(record, key)
     lower = {str(key).strip().lower(): value for key, value in record.items()}
-    usual = _TEXT_KEYS if field == "text" else (field,)
+    usual = TEXT_KEYS if field == "text" else (field,)
     return next(((key, lower[key]) for key in usual if lower.get(key) is not None), ("", None))
 
 
@@ -191,7 +191,8 @@ def _record_id(own: object, number: int) -> str:
         return str(number)
 
 
-def _shortened(problems: list[str]) -> Iterator[str]:
+def shortened(problems: Sequence[str]) -> Iterator[str]:
+    """Yield the first problems of a source, and how many more there are."""
     yield from problems[:MAX_PROBLEMS]
     if len(problems) > MAX_PROBLEMS:
         yield f"and {len(problems) - MAX_PROBLEMS:,} more problems"

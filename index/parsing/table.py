@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 
 from index.errors import ParseError
 from index.parsing.metadata import shown
 from index.parsing.parsed import ParsedSource
-from index.parsing.records import NO_KEYS, read_records
+from index.parsing.records import NO_KEYS, TEXT_KEYS, read_records
 
 MAX_FIELD_CHARACTERS = 5_000_000  # a quotation mark that is never closed ends here
 SNIFFED_CHARACTERS = 65_536
 MAX_COLUMNS = 1_000
+MAX_SHOWN_COLUMNS = 5  # in the message about a table without text
 DELIMITERS = ",;\t|"
+
+_NAMED_DELIMITER = re.compile(r"sep=([,;\t|])\n")  # a first line that Excel writes and reads
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def parse_table(name: str, text: str, keys: Mapping[str, str] = NO_KEYS) -> ParsedSource:
@@ -27,45 +32,60 @@ def parse_table(name: str, text: str, keys: Mapping[str, str] = NO_KEYS) -> Pars
     Raises:
         ParseError: If it has no rows, or none gives an article.
     """
-    delimiter = "\t" if name.lower().endswith(".tsv") else _delimiter(text)
+    # csv refuses a lone carriage return, and with it all the rows below
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if named := _NAMED_DELIMITER.match(text):
+        delimiter, text = named[1], text[named.end() :]
+    else:
+        delimiter = "\t" if name.lower().endswith(".tsv") else _delimiter(text)
     limit = csv.field_size_limit(MAX_FIELD_CHARACTERS)
     try:
-        return read_records(name, _rows(text, delimiter), keys)
+        return read_records(name, _rows(text, delimiter, keys), keys)
     finally:
         csv.field_size_limit(limit)
 
 
 def _delimiter(text: str) -> str:
-    """Return what separates columns: what is most frequent in the first row."""
-    first = text.lstrip().split("\n", 1)[0][:SNIFFED_CHARACTERS]
+    """Return what separates columns: what is most frequent between the names in the first row."""
+    first = _QUOTED.sub("", text.lstrip("\n ").split("\n", 1)[0][:SNIFFED_CHARACTERS])
     counts = {mark: first.count(mark) for mark in DELIMITERS}
     return max(DELIMITERS, key=lambda mark: counts[mark])
 
 
-def _rows(text: str, delimiter: str) -> Iterator[tuple[str, int, object]]:
-    """Yield each row as a record, or the reason why the rest cannot be read."""
-    lines = (f"{line}\n" for line in text.replace("\r\n", "\n").split("\n"))
-    reader = csv.reader(lines, delimiter=delimiter)
+def _rows(text: str, delimiter: str, keys: Mapping[str, str]) -> Iterator[tuple[str, int, object]]:
+    """Yield each row as a record, or the reason why it, or all from it on, cannot be read."""
+    reader = csv.reader((f"{line}\n" for line in text.split("\n")), delimiter=delimiter)
     columns: list[str] = []
-    number = 0
+    number, line = 0, 1
     try:
         for row in reader:
+            place, line = f"row {number + 1} (line {line})", reader.line_num + 1
             if not any(cell.strip() for cell in row):
                 continue
             if not columns:
                 columns = [cell.strip() for cell in row[:MAX_COLUMNS]]
-                _check_columns(columns)
+                _check_columns(columns, keys)
                 continue
             number += 1
-            record = {name: cell for name, cell in zip(columns, row, strict=False) if name}
-            yield f"row {number}", number, record
+            yield place, number, _record(columns, row)
     except csv.Error as error:
-        yield f"row {number + 1}", number + 1, ValueError(f"cannot be read ({shown(str(error))})")
+        place = f"row {number + 1} (line {line})"
+        yield place, number + 1, ValueError(f"cannot be read ({shown(str(error))})")
 
 
-def _check_columns(columns: list[str]) -> None:
-    """Raise a ParseError if the first row names nothing."""
-    if len(set(columns)) < 2 and len(columns) < 2:
+def _record(columns: list[str], row: list[str]) -> dict[str, str] | ValueError:
+    """Return a row by its columns, or an error if it has more cells: its text may be cut there."""
+    if any(cell.strip() for cell in row[len(columns) :]) and len(columns) < MAX_COLUMNS:
+        return ValueError(
+            f"has {len(row):,} cells for {len(columns):,} columns"
+            " (put quotation marks around its text)"
+        )
+    return {name: cell for name, cell in zip(columns, row, strict=False) if name}
+
+
+def _check_columns(columns: list[str], keys: Mapping[str, str]) -> None:
+    """Raise a ParseError if the first row names no column for the text."""
+    if "text" in keys or {name.lower() for name in columns} & set(TEXT_KEYS):
         return
-    if all(not name for name in columns):
-        raise ParseError("its first row names no columns")
+    names = ", ".join(map(shown, columns[:MAX_SHOWN_COLUMNS]))
+    raise ParseError(f"its first row names no column {' or '.join(TEXT_KEYS)} (it has: {names})")

@@ -10,6 +10,7 @@ from typing import Any
 
 from index.errors import ParseError
 from index.parsing.archive import TooManyBytesError, inflate, open_zip
+from index.parsing.captions import split_credit
 from index.parsing.metadata import read_metadata
 from index.parsing.parsed import ParsedSource
 from index.types import Article
@@ -71,10 +72,12 @@ def parse_docx(name: str, data: bytes) -> ParsedSource:
         fields["origins"]["title"] = "first heading"
     if blocks and blocks[0][1].split() == str(fields.get("title", "")).split():
         del blocks[0]
-    text = "\n\n".join(_joined(blocks))
-    if not text.strip():
+    captions = [words for kind, line in blocks if kind == "caption" and (words := _words(line))]
+    text = "\n\n".join(_joined([block for block in blocks if block[0] != "caption"]))
+    if not text.strip() and not captions:
         raise ParseError("no text in it")
-    return ParsedSource((Article.create(text=text, source=name, **fields),))
+    article = Article.create(text=text, captions=captions, source=name, **fields)
+    return ParsedSource((article,))
 
 
 def is_name(text: str) -> bool:
@@ -86,6 +89,11 @@ def is_title(text: str) -> bool:
     """Say whether a document's title is one, and not what its program put there."""
     words = text.split()
     return len(words) > 1 and len(text) <= MAX_TITLE_CHARACTERS and not _NO_TITLE.fullmatch(text)
+
+
+def _words(caption: str) -> str:
+    """Return a caption without the photographer's credit."""
+    return split_credit(" ".join(caption.split()))[0]
 
 
 def _sane(core: dict[str, str]) -> dict[str, object]:
@@ -127,7 +135,7 @@ def _inflated(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int)
 
 
 def _blocks(body: Any, styles: dict[str, str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - lxml
-    """Yield (kind, text) in order: "title", "heading 1", "item", "row", "table end" or ""."""
+    """Yield (kind, text) in order: "title", "heading 1", "caption", "item", "row" or ""."""
     for child in body:
         if child.tag == f"{_W}p":
             text = _text(child).strip()
@@ -135,6 +143,8 @@ def _blocks(body: Any, styles: dict[str, str]) -> Iterator[tuple[str, str]]:  # 
                 yield _kind(child, styles), text
         elif child.tag == f"{_W}tbl":
             for row in child.iter(f"{_W}tr"):
+                if next(row.iterancestors(f"{_W}tbl")) is not child:
+                    continue  # of a table in a cell, whose text is the cell's
                 cells = (
                     " ".join(" ".join(_text(p).split()) for p in cell.iter(f"{_W}p"))
                     for cell in row.iterchildren(f"{_W}tc")
@@ -150,7 +160,7 @@ def _blocks(body: Any, styles: dict[str, str]) -> Iterator[tuple[str, str]]:  # 
 def _kind(paragraph: Any, styles: dict[str, str]) -> str:  # noqa: ANN401 - lxml
     style = paragraph.find(f"{_W}pPr/{_W}pStyle")
     name = styles.get(style.get(f"{_W}val", ""), "") if style is not None else ""
-    if name == "title" or name.startswith("heading"):
+    if name in {"title", "caption"} or name.startswith("heading"):
         return name
     numbered = paragraph.find(f"{_W}pPr/{_W}numPr") is not None
     return "item" if numbered or name.startswith("list") else ""

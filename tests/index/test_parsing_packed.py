@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from datetime import date
 
@@ -287,3 +288,59 @@ def test_an_archive_loses_no_text(texts):
         assert article.source == f"a.zip/{name}"
         whole = f"{article.title} {article.text}"
         assert whole.split() == content.split()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_are_no_names():
+    members = [(".", "x"), (".", "y"), ("n" * 60_000 + ".txt", "Long."), ("a.txt", "Short.")]
+    parsed = parse_source("a.zip", packed(members))
+    assert [article.text for article in parsed.articles] == ["Long.", "Short."]
+    assert all(len(article.source) < 250 for article in parsed.articles)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_thousands_of_one_name_take_no_time_to_tell_apart():
+    data = packed([("a.txt", f"Text {n}.") for n in range(3_000)])
+    start = time.process_time()
+    assert len({article.source for article in parse_source("a.zip", data).articles}) == 3_000
+    assert time.process_time() - start < 20  # 50 s when each is counted from the first
+
+
+def test_an_archive_under_another_name_is_not_opened():
+    inner = packed([("b.txt", "Deep text.")])
+    parsed = parse_source("a.zip", packed([("a.txt", inner), ("c.txt", "Text.")]))
+    assert [article.text for article in parsed.articles] == ["Text."]
+    assert parsed.problems == ("a.txt: an archive within an archive is not opened",)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_only_what_can_be_counted_is_inflated(compression):
+    with pytest.raises(ParseError, match="packed in a way that is not read"):
+        parse_source("a.zip", packed([("a.txt", b"a" * 1_000)], compression))
+
+
+def test_names_in_utf_8_that_do_not_say_so():
+    data = bytearray(packed([("fähre.txt", "Text.")]))
+    for mark, at in ((b"PK\x01\x02", 9), (b"PK\x03\x04", 7)):
+        data[data.index(mark) + at] &= ~8
+    assert only("a.zip", bytes(data)).source == "a.zip/fähre.txt"
+
+
+def test_problems_of_members_are_listed_up_to_a_number():
+    members = [(f"{n}.pdf", "no pdf") for n in range(50)]
+    parsed = parse_source("a.zip", packed([*members, ("a.txt", "Text.")]))
+    assert len(parsed.problems) == 21
+    assert parsed.problems[-1] == "and 30 more problems"
+
+
+def test_what_comes_out_of_damaged_members_counts(monkeypatch):
+    monkeypatch.setattr(archive, "MAX_TOTAL_BYTES", 250_000)
+    data = bytearray(packed([(f"{n}.txt", b"a" * 100_000) for n in range(4)]))
+    for start in [n for n in range(len(data)) if data.startswith(b"PK\x01\x02", n)]:
+        data[start + 16] ^= 1  # the checksum
+    with pytest.raises(ParseError):
+        parse_source("a.zip", bytes(data))
+    members = archive._Members("a.zip", ParseOptions(), parse_source)
+    with archive.open_zip(bytes(data)) as opened:
+        read_on = [members.add(opened, item) for item in opened.infolist()]
+    assert read_on == [True, True, True, False]

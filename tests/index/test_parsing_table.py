@@ -42,8 +42,8 @@ def test_a_table(suffix, mark):
     assert first.origins["published"] == "record key date"
     assert third.published is None
     assert parsed.problems == (
-        "row 2: has no text",
-        "row 3: date is not a date such as 2023-05-22: last week",
+        "row 2 (line 5): has no text",
+        "row 3 (line 6): date is not a date such as 2023-05-22: last week",
     )
 
 
@@ -80,7 +80,7 @@ def test_an_open_quotation_mark_costs_what_follows_it(monkeypatch):
     data = b'text\nGood text.\n"' + b"x\n" * 5_000
     parsed = parse_source("a.csv", data)
     assert [article.text for article in parsed.articles] == ["Good text."]
-    assert parsed.problems[0].startswith("row 2: cannot be read")
+    assert parsed.problems[0].startswith("row 2 (line 3): cannot be read")
     assert csv.field_size_limit() == 131_072
 
 
@@ -95,3 +95,32 @@ def test_round_trip(rows):
     assert [article.text for article in parsed.articles] == [
         "\n".join(line.rstrip() for line in text.split("\n")) for _, text in rows
     ]
+
+
+@pytest.mark.parametrize("data", [b"A,Some text.\nB,More.\n", b"Lines\nSome text.\n"])
+def test_a_table_that_names_no_text_says_so(data):
+    with pytest.raises(ParseError, match="its first row names no column text or body or content"):
+        parse_source("a.csv", data)
+
+
+def test_a_row_with_too_many_cells_is_not_cut_to_its_first_ones():
+    data = b"title,text\nA,The ferry, it said, sailed.\nB,Fine.,,\n"
+    parsed = parse_source("a.csv", data)
+    assert [article.text for article in parsed.articles] == ["Fine."]
+    assert parsed.problems == (
+        "row 1 (line 2): has 4 cells for 2 columns (put quotation marks around its text)",
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"title,text\rA,One.\rB,Two.\r",
+        b'\xef\xbb\xbf"title",text\r\nA,One.\r\nB,Two.\r\n',
+        b"sep=;\ntitle;text\nA;One.\nB;Two.\n",
+        b'"x, y, z";text\nA;One.\nB;Two.\n',
+    ],
+    ids=["old newlines", "mark", "delimiter named", "delimiter quoted"],
+)
+def test_what_programs_write(data):
+    assert [article.text for article in parse_source("a.csv", data).articles] == ["One.", "Two."]

@@ -1,0 +1,110 @@
+"""Word documents: tables within tables, captions, and entities in parts with odd names."""
+
+import io
+import zipfile
+
+import pytest
+from docx import Document
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.errors import ParseError
+from index.parsing import parse_source
+from index.parsing.word import parse_docx
+
+SENTENCE = "The first crossing since April left the harbor at dawn on Thursday."
+ENTITIES = b'<!DOCTYPE w [<!ENTITY x SYSTEM "file:///etc/passwd"><!ENTITY a "haha">]>'
+
+
+def docx(build):
+    document = Document()
+    build(document)
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def members(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        return {name: source.read(name) for name in source.namelist()}
+
+
+def packed(parts):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in parts.items():
+            target.writestr(name, content)
+    return out.getvalue()
+
+
+def only(data):
+    (article,) = parse_source("a.docx", data).articles
+    return article
+
+
+def test_a_table_in_a_cell_is_read_once():
+    def build(document):
+        document.add_paragraph(SENTENCE)
+        outer = document.add_table(rows=2, cols=2)
+        for cell, text in zip(outer._cells, ("from", "to", "Ano", "Bar"), strict=True):
+            cell.text = text
+        outer.cell(1, 1).add_table(rows=1, cols=1).cell(0, 0).text = "daily"
+
+    assert only(docx(build)).text == f"{SENTENCE}\n\nfrom | to\nAno | Bar daily"
+
+
+def test_captions_are_not_paragraphs_and_credits_are_not_captions():
+    def build(document):
+        document.add_paragraph(SENTENCE)
+        document.add_paragraph("The ferry at the quay. JO DOE/AFP", style="Caption")
+        document.add_paragraph("Photo: Jo Doe", style="Caption")
+
+    article = only(docx(build))
+    assert article.text == f"{SENTENCE}\n\nThe ferry at the quay."
+    (span,) = article.captions
+    assert article.text[span.start : span.end] == "The ferry at the quay."
+
+
+def test_entities_are_not_filled_in_whatever_a_part_is_called():
+    parts = members(docx(lambda document: document.add_paragraph(f"{SENTENCE} MARK")))
+    renamed = {
+        name.replace("document.xml", "document.bin"): content.replace(
+            b"word/document.xml", b"word/document.bin"
+        )
+        for name, content in parts.items()
+    }
+    body = renamed["word/document.bin"]
+    start = body.index(b"<w:document")
+    renamed["word/document.bin"] = (
+        body[:start] + ENTITIES + body[start:].replace(b"MARK", b"&x; &a; end")
+    )
+    try:
+        text = only(packed(renamed)).text
+    except ParseError:
+        return
+    assert "root:" not in text
+    assert "haha" not in text
+
+
+@pytest.mark.parametrize("share", [0, 0.05, 0.3, 0.6, 0.9, 0.999])
+def test_truncated_documents_give_a_reason(share):
+    data = docx(lambda document: document.add_paragraph(SENTENCE))
+    with pytest.raises(ParseError) as caught:
+        parse_docx("a.docx", data[: int(share * len(data))])
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 80
+
+
+WORDS = st.text(alphabet="abcäжЯ漢", min_size=1, max_size=12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=st.lists(st.lists(WORDS, min_size=2, max_size=2), min_size=1, max_size=5))
+def test_every_cell_comes_out_once_in_its_row(rows):
+    def build(document):
+        document.add_paragraph(SENTENCE)
+        table = document.add_table(rows=len(rows), cols=2)
+        for cell, text in zip(table._cells, [text for row in rows for text in row], strict=True):
+            cell.text = text
+
+    assert only(docx(build)).text.split("\n\n")[1].split("\n") == [" | ".join(row) for row in rows]
