@@ -44,7 +44,7 @@ T0 = Tier(
     swaps=4,
     examples=3,
     steps=8,
-    operations=120,
+    operations=60,
     corpora=100,
     timeout_s=300,
 )
