@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_PEAK = re.compile(rb"^VmHWM:\s+(\d+) kB", re.MULTILINE)
+_STATUS: list[int] = []  # descriptor of /proc/self/status, where the system has it
 CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000  # linux/sched.h
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What no parser does, by the names in "Audit events table" of Python's documentation.
@@ -54,6 +57,9 @@ DEFAULT_LIMITS = ParserLimits()
 def confine(limits: ParserLimits) -> None:
     """Apply everything but the processor time, which `allow_cpu` grants per source."""
     sys.dont_write_bytecode = True
+    if sys.platform == "linux" and not _STATUS:
+        with suppress(OSError):  # without /proc the peak is not known
+            _STATUS.append(os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC))
     _leave_network()
     _limit("AS", limits.memory_bytes)
     _limit("FSIZE", 0)
@@ -69,13 +75,20 @@ def allow_cpu(seconds: float) -> None:
 
 
 def peak_memory() -> int:
-    """Return the most bytes of memory this process has held; 0 where that is not known."""
+    """Return the most bytes of memory this process has held; 0 where that is not known.
+
+    After `confine` only, which opens what is read here.
+    """
+    if _STATUS:
+        # Not ru_maxrss: on Linux that outlives exec, so a child begins with the size of its parent.
+        found = _PEAK.search(os.pread(_STATUS[0], 65_536, 0))
+        return int(found[1]) * 1024 if found else 0
     try:
         import resource
     except ImportError:  # Windows
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else 0
 
 
 def _limit(name: str, value: int, *, hard: bool = True) -> None:

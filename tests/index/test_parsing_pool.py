@@ -518,3 +518,30 @@ def test_listings_are_read_there_too(pool):
     assert (page.listing, page.problems) == (None, ())
     assert bomb.listing is None
     assert bomb.problems
+
+
+GROWN_UP = """
+import subprocess, sys
+held = bytearray(b"x") * {held}
+code = (
+    "from index.parsing.confine import DEFAULT_LIMITS, confine, peak_memory; "
+    "confine(DEFAULT_LIMITS); small = peak_memory(); taken = bytearray(b'x') * 200_000_000; "
+    "print(small, peak_memory())"
+)
+subprocess.run([sys.executable, "-c", code], check=True)
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="elsewhere the peak is told in another way, or not")
+def test_the_size_of_its_parent_is_not_held_against_a_child():
+    # regression: under a large building process every source cost a new child, a second each
+    done = subprocess.run(
+        [sys.executable, "-c", GROWN_UP.format(held=900_000_000)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    small, grown = map(int, done.stdout.split())
+    assert 0 < small < 100_000_000
+    assert grown > 200_000_000
