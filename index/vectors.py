@@ -118,6 +118,22 @@ class ChromaVectors:
         with _damage_reported(self._path):
             return {int(item) for item in self._collection.get(include=[])["ids"]}
 
+    def vectors(self, numbers: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
+        """Return the vectors that the HNSW graph itself holds for these passages.
+
+        Raises:
+            IndexDamagedError: If it lacks one of them, though Chroma may count it.
+        """
+        held: dict[int, npt.NDArray[np.float32]] = {}
+        for batch in _batched(numbers):
+            with _damage_reported(self._path):
+                found = self._collection.get(
+                    ids=[str(number) for number in batch], include=["embeddings"]
+                )
+            rows = np.asarray(found["embeddings"], dtype=np.float32)
+            held |= zip(map(int, found["ids"]), rows, strict=True)
+        return held
+
     def nearest(self, vector: npt.NDArray[np.float32], n: int) -> Neighbours:
         """Return up to `n` passages by cosine similarity to the unit vector, best first."""
         if n < 1 or not is_searchable(vector):

@@ -140,3 +140,28 @@ def test_a_database_that_is_none(tmp_path, damage):
     file.write_bytes(data)
     with closing(ChromaVectors.open(path)) as index:
         assert index.numbers() == {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("data_level0.bin", "header.bin", "length.bin", "link_lists.bin"), ("data_level0.bin",)],
+)
+def test_vectors_that_a_failed_write_kept_out_of_the_graph(tmp_path, names):
+    """Chroma opens such files, and counts all rows."""
+    rows = unit_rows(2_200, dim=8)
+    with closing(ChromaVectors.create(tmp_path / "chroma")) as index:
+        index.add(range(2_050), rows[:2_050])
+    (segment,) = (path for path in (tmp_path / "chroma").iterdir() if path.is_dir())
+    before = {name: (segment / name).read_bytes() for name in names}
+    with closing(ChromaVectors.open(tmp_path / "chroma")) as index:
+        index.add(range(2_050, 2_200), rows[2_050:])
+    finalise(tmp_path / "chroma")
+    with closing(ChromaVectors.open(tmp_path / "chroma")) as index:
+        held = index.vectors(range(2_200))
+        assert np.allclose([held[number] for number in range(2_200)], rows, atol=1e-6)
+    for name, data in before.items():
+        (segment / name).write_bytes(data)
+    with closing(ChromaVectors.open(tmp_path / "chroma")) as index:
+        assert index.count() == 2_200
+        with pytest.raises(IndexDamagedError):
+            index.vectors(range(2_200))
