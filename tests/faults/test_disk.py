@@ -20,6 +20,7 @@ ROOMY_MB = 200
 LARGE, SMALL = 160, 40  # articles; the index of the large world takes about 4 MB
 CALLS = ("write", "pwrite64", "fsync", "fdatasync", "openat", "rename", "unlink", "ftruncate")
 ERRORS = ("EIO", "ENOSPC", "EMFILE")
+MOMENTS = ("mid_vectors", "mid_embed", "record_commit", "manifest_written", "before_rename")
 NTH = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)  # of the calls, the first to fail
 ATTACHED_S = 10.0
 TRACED_S = 60.0  # for a build whose every call is looked at; then somebody ends it
@@ -86,12 +87,11 @@ def mount(mounting: Zygote, *arguments: object) -> None:
 
 def test_a_disk_that_fills_during_a_build(zygote, tally, tmp_path):
     """The check beforehand cannot know what others write meanwhile."""
-    moments = ("mid_vectors", "mid_embed", "record_commit", "manifest_written", "before_rename")
     with tally("R6", "a disk that is full in mid-build: undone, then repeated") as table:
         index_dir, draw = tmp_path / "index", random.Random(6)
         world = first_world(12)
         zygote.do("build", index_dir=index_dir, world=world)
-        for moment in moments[: 2 * TIER.per_failpoint]:
+        for moment in MOMENTS[: 2 * TIER.per_failpoint]:
             after = {**changed(world, draw), 1_000 + len(moment): 0}
             with table.run(moment), table.timed():
                 answer = zygote.do(
@@ -140,10 +140,12 @@ def has_strace() -> bool:
 
 
 @pytest.mark.skipif(TIER.call_faults == 0, reason="large sizes only: ARTICLE_QA_FAULTS=t1")
-def test_system_calls_that_fail(zygote, tally, tmp_path):
+@pytest.mark.parametrize("killed_before", [False, True])
+def test_system_calls_that_fail(zygote, tally, tmp_path, killed_before):
+    """In a build, and in one that takes up what a killed one has left (R5)."""
     if not has_strace():
         pytest.skip("needs strace, and leave to trace")
-    draw = random.Random(4)
+    draw = random.Random(4 + killed_before)
     points = [
         (call, error, nth, more)
         for call in CALLS
@@ -153,11 +155,18 @@ def test_system_calls_that_fail(zygote, tally, tmp_path):
     ]
     points += [(call, "KILL", nth, "") for call in CALLS for nth in NTH]
     index_dir, world = tmp_path / "index", first_world(20)
-    with tally("R4", "system calls that fail, once or ever after, or kill") as table:
+    name, where = ("R5", "after a killed build") if killed_before else ("R4", "")
+    with tally(name, f"system calls that fail, once or ever after, or kill {where}") as table:
         zygote.do("build", index_dir=index_dir, world=world)
-        for number, point in enumerate(draw.sample(points, TIER.call_faults)):
-            with table.run(point):
+        n_points = TIER.call_faults // 2 if killed_before else TIER.call_faults
+        for number, point in enumerate(draw.sample(points, n_points)):
+            failpoint = draw.choice(MOMENTS) if killed_before else None
+            with table.run((failpoint, point)):
                 after = {**changed(world, draw), 1_000 + number: 0}
+                if failpoint:
+                    zygote.start(
+                        "build", index_dir=index_dir, world=after, failpoint=failpoint
+                    ).wait()
                 world = traced(zygote, index_dir, world, after, point, tmp_path / f"go-{number}")
                 with table.timed():
                     answer = zygote.do("build", index_dir=index_dir, world=after)
