@@ -23,6 +23,7 @@ class Tier:
     call_faults: int  # system calls made to fail, of all calls and errors together
     disks: tuple[int, ...]  # sizes of a small disk, in MB
     repairs: int  # builds over damaged files, at most
+    server_kills: int  # during 20 answers
     writers: int  # times that two builds meet
     swaps: int  # generations published under four reading threads
     examples: int  # of the state machine
@@ -40,6 +41,7 @@ T0 = Tier(
     call_faults=0,
     disks=(12,),
     repairs=2,
+    server_kills=1,
     writers=2,
     swaps=4,
     examples=3,
@@ -56,6 +58,7 @@ T1 = Tier(
     call_faults=40,
     disks=(4, 6, 8, 10, 12, 16, 24, 32),
     repairs=100,
+    server_kills=50,
     writers=50,
     swaps=50,
     examples=200,
