@@ -293,8 +293,8 @@ def test_readers_do_not_notice_twelve_new_generations(index_dir, open_live):
     assert len(readers.generations) >= 12
     assert readers.most_open <= READERS + 2, "one in use by each, the present and the next"
     wait_for(lambda: len(temporary_copies()) == 1)
-    gc.collect()
-    assert open_files() <= files + 2
+    # Chroma's own threads close the last files of the generation before a moment later.
+    wait_for(lambda: gc.collect() >= 0 and open_files() <= files + 2)
 
 
 @pytest.mark.timeout(TIER.timeout_s)
