@@ -24,12 +24,10 @@ from index.errors import BuildFailedError, IndexDamagedError, IndexMissingError
 from index.failpoints import failpoint
 from index.generation import (
     CHROMA,
-    CURRENT,
     RECORD,
     STAGING,
     Generation,
     Manifest,
-    generation_name,
     hash_files,
     next_number,
     now,
@@ -41,7 +39,7 @@ from index.record import Record, Source
 from index.report import Beat
 from index.roots import GIVEN
 from index.schema import FORMAT
-from index.service import is_sound, open_sound, publish
+from index.service import open_sound, publish, unfinished
 from index.stories import STORIES_ID, Telling, settle, story_keys
 from index.types import Article, Passage, article_id
 from index.vectors import ChromaVectors, finalise
@@ -355,10 +353,9 @@ def _set_aside(
 ) -> Path | None:
     """Empty the staging folder but for a stopped build's record; return that, if it is of use."""
     staging = index_dir / STAGING
-    if not staging.exists() and (base or not (index_dir / CURRENT).exists()):
-        unfinished = index_dir / generation_name(base.manifest.number + 1 if base else 1)
-        if is_sound(unfinished):
-            unfinished.rename(staging)  # stopped between publishing's two steps
+    if not staging.exists() and (renamed := unfinished(index_dir)) is not None:
+        if base is None or renamed != base.path:
+            renamed.rename(staging)
     staging.mkdir(exist_ok=True)
     stopped = staging / STOPPED
     for record in (staging / RECORD, stopped):  # the first holds all that the other does
