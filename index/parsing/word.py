@@ -13,6 +13,7 @@ from index.parsing.archive import TooManyBytesError, inflate, open_zip
 from index.parsing.captions import split_credit
 from index.parsing.metadata import read_metadata
 from index.parsing.parsed import ParsedSource
+from index.parsing.top import read_top
 from index.types import Article
 
 MAX_INFLATED_BYTES = 64_000_000  # of all parts together, counted while inflating
@@ -72,12 +73,22 @@ def parse_docx(name: str, data: bytes) -> ParsedSource:
         fields["origins"]["title"] = "first heading"
     if blocks and blocks[0][1].split() == str(fields.get("title", "")).split():
         del blocks[0]
+    _take_top(blocks, fields)
     captions = [words for kind, line in blocks if kind == "caption" and (words := _words(line))]
     text = "\n\n".join(_joined([block for block in blocks if block[0] != "caption"]))
     if not text.strip() and not captions:
         raise ParseError("no text in it")
     article = Article.create(text=text, captions=captions, source=name, **fields)
     return ParsedSource((article,))
+
+
+def _take_top(blocks: list[tuple[str, str]], fields: dict[str, Any]) -> None:
+    """Take by-line and date out of the paragraphs below the headline."""
+    values, origins, n_lines = read_top([text if not kind else "" for kind, text in blocks])
+    found, _ = read_metadata(values, origins)
+    found["origins"] = {**fields["origins"], **found["origins"]}
+    fields.update(found)
+    del blocks[:n_lines]
 
 
 def is_name(text: str) -> bool:

@@ -108,3 +108,28 @@ def test_every_cell_comes_out_once_in_its_row(rows):
             cell.text = text
 
     assert only(docx(build)).text.split("\n\n")[1].split("\n") == [" | ".join(row) for row in rows]
+
+
+def test_by_line_and_date_below_the_headline():
+    def build(document):
+        document.core_properties.author = "Al Roe"
+        document.add_paragraph("Ferry service resumes", style="Title")
+        document.add_paragraph("By Jane Doe")
+        document.add_paragraph("22 May 2023")
+        document.add_paragraph(SENTENCE)
+
+    article = only(docx(build))
+    assert (article.byline, str(article.published)) == ("Jane Doe", "2023-05-22")
+    assert article.text == SENTENCE
+    assert article.origins["published"] == "line with the day"
+
+
+def test_a_chronicle_keeps_its_days():
+    def build(document):
+        for day in ("22 May 2023", "23 May 2023"):
+            document.add_paragraph(day)
+            document.add_paragraph(SENTENCE)
+
+    article = only(docx(build))
+    assert article.published is None
+    assert article.text.count("May 2023") == 2
