@@ -40,6 +40,8 @@ from index.staging import (
 )
 from index.types import Article
 
+BEAT_S = 1.0  # between two signs of life while a step goes on
+
 DISK_FULL = (
     "disk is full",
     "No space left on device",
@@ -56,7 +58,7 @@ def assemble(
         embedder: Computes the vectors.
         given: Articles handed over as values; together they are one root, so those given earlier
             and not now disappear, unless the job is additive. None leaves that root as it is.
-        on_progress: Called often; must be quick.
+        on_progress: Called often, also with the same as before; must be quick.
 
     Raises:
         ConfigError: If the folder of the index cannot be made.
@@ -75,7 +77,8 @@ class _Assembly:
     """One build. Its staging folder is started by the first change, so no change costs nothing."""
 
     def __init__(self, job: Job, embedder: Embedder, on_progress: OnProgress) -> None:
-        self.job, self.embedder, self.on_progress = job, embedder, on_progress
+        self.job, self.embedder, self._tell = job, embedder, on_progress
+        self._last, self._told_at = BuildProgress("scan", 0, 0, "files"), 0.0
         self.base, self.before, self.notice = _in_service(job)
         self.timings_s: dict[str, float] = {}
         self.unreadable: list[Problem] = []
@@ -134,6 +137,16 @@ class _Assembly:
             timings_s=self._rounded_timings(),
         )
 
+    def on_progress(self, progress: BuildProgress) -> None:
+        """Tell how far a phase is."""
+        self._last, self._told_at = progress, time.monotonic()
+        self._tell(progress)
+
+    def beat(self) -> None:
+        """Tell that the step goes on, where there is nothing to count: silence is for the hung."""
+        if time.monotonic() - self._told_at > BEAT_S:
+            self.on_progress(self._last)
+
     @property
     def _record(self) -> Record:
         """The newest state known: the staging record, or the published one while all is equal."""
@@ -147,7 +160,7 @@ class _Assembly:
         return self.staging
 
     def _start(self, mode: Mode) -> Staging:
-        return Staging.start(self.job.index_dir, self.embedder, self.base, mode)
+        return Staging.start(self.job.index_dir, self.embedder, self.base, mode, self.beat)
 
     # What to look at
 
@@ -249,6 +262,7 @@ class _Assembly:
             {root: self._record.fetches(root) for root in roots.scanned if is_remote(root)},
             {} if self.refetch else self._record.sources(),
             options,
+            self.beat,
             allow_loopback=self.job.allow_loopback,
         )
         readings = [file_task(file, source, options) for file, source in changes.to_read]

@@ -1,7 +1,8 @@
 """Sources in → an index in service: `build_index` starts the building process and follows it.
 
 The caller's process never writes Chroma: a crash or a kill there ends the build, not the caller,
-and the generation in service stays as it is.
+and the generation in service stays as it is. So does a hang: a process that is silent for too long
+is killed, which frees its lock.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
+from index.deadline import Deadline
 from index.embed import Embedder
-from index.errors import BuildFailedError, SourceError, error_named
+from index.errors import BuildFailedError, BuildStalledError, SourceError, error_named
 from index.job import Job, job_to_dict
 from index.llama import LlamaDocument, LlamaEmbedding, article_from_document, as_embedder
 from index.report import BuildProgress, BuildReport, OnProgress
@@ -30,6 +32,9 @@ from index.types import Article
 PathLike = str | os.PathLike[str]
 ARTICLES_PER_MESSAGE = 50
 STOP_TIMEOUT_S = 10.0  # for the worker to end after a signal
+# Between two signs of life of the worker. The longest steps without one are single calls of SQLite
+# and Chroma, such as checking a file, and a batch of passages to embed on a machine that is busy.
+STALL_TIMEOUT_S = 600.0
 
 
 def build_index(
@@ -44,6 +49,7 @@ def build_index(
     additive: bool = False,
     allow_loopback: bool = False,
     on_progress: OnProgress | None = None,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> BuildReport:
     """Bring the index in `index_dir` up to date with `sources`; make it if it is not there.
 
@@ -68,6 +74,8 @@ def build_index(
         additive: Articles given as values join those given before.
         allow_loopback: Addresses on this machine may be fetched; otherwise only public ones are.
         on_progress: Called with each step; must return quickly.
+        stall_timeout_s: A building process that says nothing for so long is stopped. The time that
+            the caller's own embedder, articles and `on_progress` take does not count.
 
     Returns:
         Counts, problems (sources that could not be read, one reason each), seconds per phase.
@@ -78,6 +86,7 @@ def build_index(
         ReadOnlyIndexError: If the index cannot be written where it is.
         DiskFullError: If there is no room for the new index.
         BuildFailedError: If the building process failed; the old index stays in service.
+        BuildStalledError: If it said nothing for too long.
         TypeError: If `sources` holds anything else.
     """
     sorted_out = _sorted_out(sources)
@@ -92,7 +101,13 @@ def build_index(
         additive=additive,
         allow_loopback=allow_loopback,
     )
-    return run_job(job, given=sorted_out.given, embedder=embedder, on_progress=on_progress)
+    return run_job(
+        job,
+        given=sorted_out.given,
+        embedder=embedder,
+        on_progress=on_progress,
+        stall_timeout_s=stall_timeout_s,
+    )
 
 
 def run_job(
@@ -101,6 +116,7 @@ def run_job(
     given: Iterator[Article] | None = None,
     embedder: Embedder | LlamaEmbedding | None = None,
     on_progress: OnProgress | None = None,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> BuildReport:
     """Do a build in a process of its own; `build_index` says what it returns and raises."""
     model = as_embedder(embedder) if embedder is not None else None
@@ -111,13 +127,13 @@ def run_job(
     }
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         with _worker(errors) as process:
+            link = _Link(process, job.index_dir, stall_timeout_s)
             try:
-                report = _follow(process, message, given or iter(()), model, on_progress)
+                report = _follow(link, message, given or iter(()), model, on_progress)
                 with suppress(subprocess.TimeoutExpired):  # published: let it end, or end it
                     process.wait(STOP_TIMEOUT_S)
                 return report
             except EOFError:
-                process.wait()
                 errors.seek(0)
                 raise BuildFailedError(_failure(process.returncode, errors.read())) from None
             finally:
@@ -187,44 +203,91 @@ def _worker(errors: IO[str]) -> subprocess.Popen[str]:
     )
 
 
+class _Link:
+    """The caller's end of the pipes to the worker, which is not waited for without end."""
+
+    def __init__(
+        self, process: subprocess.Popen[str], index_dir: Path, stall_timeout_s: float
+    ) -> None:
+        self._process, self._index_dir, self._timeout_s = process, index_dir, stall_timeout_s
+        self._has_given_up = False
+        self.phase = "starting"  # what the worker was last heard to do
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message.
+
+        Raises:
+            EOFError: If the worker has ended.
+            BuildStalledError: If it takes nothing for too long.
+        """
+        pipe = self._process.stdin
+        assert pipe is not None
+        with self._awaited():
+            try:
+                pipe.write(json.dumps(message) + "\n")
+                pipe.flush()
+            except BrokenPipeError as error:
+                with suppress(BrokenPipeError):  # closing tries once more to write what is left
+                    pipe.close()
+                raise EOFError from error
+
+    def receive(self) -> dict[str, Any]:
+        """Return the worker's next message.
+
+        Raises:
+            EOFError: If it ends without one.
+            BuildStalledError: If it is silent for too long.
+        """
+        assert self._process.stdout is not None
+        with self._awaited():
+            line = self._process.stdout.readline()
+            if not line.endswith("\n"):  # nothing, or cut short
+                raise EOFError
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    @contextmanager
+    def _awaited(self) -> Iterator[None]:
+        """Kill a worker that lets the block wait too long: its pipes then end the waiting."""
+        with Deadline(self._timeout_s, self._give_up):
+            try:
+                yield
+            except EOFError:
+                self._process.wait()  # which may hang on its way out
+                if self._has_given_up:
+                    raise BuildStalledError(self._index_dir, self.phase, self._timeout_s) from None
+                raise
+
+    def _give_up(self) -> None:
+        self._has_given_up = True
+        self._process.kill()  # a stopped or hanging process does not come to hear of SIGTERM
+
+
 def _follow(
-    process: subprocess.Popen[str],
+    link: _Link,
     message: dict[str, Any],
     given: Iterator[Article],
     embedder: Embedder | None,
     on_progress: OnProgress | None,
 ) -> BuildReport:
     """Answer the worker until it reports. Raise EOFError if it ends without a report."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-
-    def send(item: dict[str, Any]) -> None:
-        assert process.stdin is not None
-        try:
-            process.stdin.write(json.dumps(item) + "\n")
-            process.stdin.flush()
-        except BrokenPipeError as error:
-            with suppress(BrokenPipeError):  # closing tries once more to write what is left
-                process.stdin.close()
-            raise EOFError from error
-
-    send(message)
-    for line in process.stdout:
-        match json.loads(line):
+    link.send(message)
+    while True:
+        match link.receive():
             case {"progress": progress}:
+                link.phase = progress["phase"]
                 if on_progress is not None:
                     on_progress(BuildProgress(**progress))
             case {"more": _}:
                 batch = islice(given, ARTICLES_PER_MESSAGE)
-                send({"articles": [article.to_dict() for article in batch]})
+                link.send({"articles": [article.to_dict() for article in batch]})
             case {"embed": texts} if embedder is not None:
                 data = embedder.embed_passages(texts).astype("float32").tobytes()
-                send({"vectors": base64.b64encode(data).decode("ascii")})
+                link.send({"vectors": base64.b64encode(data).decode("ascii")})
             case {"report": report}:
                 return BuildReport.from_dict(report)
             case {"error": {"kind": kind, "message": text}}:
                 raise error_named(kind, text)
-    raise EOFError
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

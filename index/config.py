@@ -27,6 +27,7 @@ class Config:
     max_question_chars: int = 2_000  # longer ones are refused, not cut
     embedder: str = "bundled"  # or a model's folder, or package.module:name
     allow_loopback: bool = False  # addresses on this machine may be indexed
+    stall_timeout_s: int = 600  # a build that says nothing for so long is stopped
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ, config_file: Path = CONFIG_FILE) -> Self:
@@ -95,6 +96,7 @@ PARSERS: dict[str, tuple[Callable[[Any], object], str]] = {
     "max_question_chars": (_positive, "a whole number from 1"),
     "embedder": (_text, '"bundled", a folder, or package.module:name'),
     "allow_loopback": (_yes_or_no, "true or false"),
+    "stall_timeout_s": (_positive, "a whole number from 1"),
 }
 TEST_VARIABLES = frozenset(
     {

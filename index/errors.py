@@ -13,6 +13,7 @@ ArticleQAError
 ├── ModelMismatchError     the index was built with another embedder or chunker
 ├── ModelFileError         a bundled model file is missing or altered
 ├── BuildFailedError       the building process ended without a new generation
+│   └── BuildStalledError  it said nothing for too long and was stopped
 ├── QuestionError          the question is empty or too long, or no article can pass its filter
 └── ServerError            the chat server cannot start (port in use)
 """
@@ -134,6 +135,22 @@ class ModelFileError(ArticleQAError):
 
 class BuildFailedError(ArticleQAError):
     """The building process ended without a new generation; the old one stays in service."""
+
+
+class BuildStalledError(BuildFailedError):
+    """The building process said nothing for too long and was stopped; the old index serves on."""
+
+    exit_status = 74  # EX_IOERR of sysexits.h: a disk that fails or does not answer, as a rule
+
+    def __init__(self, index_dir: Path, phase: str, silence_s: float) -> None:
+        super().__init__(
+            f"The building process said nothing for {silence_s:g} s (phase: {phase}) and was "
+            f"stopped. Most likely the disk of {index_dir} fails or does not answer: look whether "
+            "a file can be written there. The old index, if there was one, stays in service. Run "
+            "the command again to go on from here; if the machine is only slow, set a higher "
+            "stall_timeout_s (ARTICLE_QA_STALL_TIMEOUT_S) first."
+        )
+        self.index_dir = index_dir
 
 
 class QuestionError(ArticleQAError):

@@ -20,7 +20,7 @@ from index.errors import SourceError
 from index.parsing.options import ParseOptions
 from index.parsing.pool import ParserPool, ParseTask
 from index.record import Fetch, Source
-from index.report import Problem
+from index.report import Beat, Problem
 from index.sources.folder import SourceFile, open_source
 from index.types import Article, Passage
 
@@ -75,6 +75,7 @@ class Remote:
     fetches: Mapping[str, Sequence[Fetch]]  # by root, of those to be looked at
     known: Mapping[str, Source]
     options: ParseOptions
+    beat: Beat = lambda: None  # called for each address, also if there is nothing to read at it
     allow_loopback: bool = False
     problems: list[Problem] = field(default_factory=list)  # pages that could not be fetched
     # What is worth remembering if there is a new generation anyway: lists, pages that are the same.
@@ -103,6 +104,7 @@ class Remote:
         for root, known in self.fetches.items():
             try:
                 for found in walker.walk(root, _by_url(known), _local(root)):
+                    self.beat()
                     if isinstance(found, KnownList):
                         self._remember(root, found)
                     elif (task := self._task(root, found)) is not None:

@@ -13,7 +13,10 @@ Unit = Literal["files", "sources", "passages", "articles", "checks"]
 
 @dataclass(frozen=True, slots=True)
 class BuildProgress:
-    """How far one phase of a build is; phases begin in the order of `Phase`, some are skipped."""
+    """How far one phase of a build is; phases begin in the order of `Phase`, some are skipped.
+
+    Told again where a step takes long, as a sign of life.
+    """
 
     phase: Phase
     done: int  # of `total`, in `unit`s
@@ -22,6 +25,7 @@ class BuildProgress:
 
 
 OnProgress = Callable[[BuildProgress], None]
+Beat = Callable[[], None]  # called by long steps that have nothing to count: they go on
 
 
 @dataclass(frozen=True, slots=True)

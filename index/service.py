@@ -30,6 +30,7 @@ from index.lock import hold
 
 log = logging.getLogger(__name__)
 
+NEXT = f"{CURRENT}.next"  # names the generation that is being published, until it is in service
 REPAIR = "Repair it: article-qa verify --repair"
 
 
@@ -73,7 +74,8 @@ def publish(index_dir: Path, manifest: Manifest, *, base: int | None = None) -> 
     """Put the finished staging folder in service as generation `manifest.number`.
 
     Everything is on the disk before `CURRENT` changes: a power cut leaves the old or the new one.
-    Then all generations are dropped but it and `base`, the one to go back to.
+    Then all generations are dropped but it and `base`, the one to go back to, and those newer than
+    `base`: somebody went back from them, and may want them again.
     """
     staging = index_dir / STAGING
     manifest.write(staging)
@@ -83,14 +85,26 @@ def publish(index_dir: Path, manifest: Manifest, *, base: int | None = None) -> 
     target = index_dir / generation_name(manifest.number)
     if target.exists():  # renamed by a build that was killed before it changed CURRENT
         shutil.rmtree(target)
+    _write_pointer(index_dir / NEXT, manifest.number)
     failpoint("before_rename")
     staging.rename(target)
     sync(index_dir)
     failpoint("after_rename")
-    _put_in_service(index_dir, manifest.number)
+    (index_dir / NEXT).replace(index_dir / CURRENT)
+    sync(index_dir)
     failpoint("before_prune")
-    _drop_all_but(index_dir, {manifest.number, base})
+    rolled_away = () if base is None else _sound_between(index_dir, base, manifest.number)
+    _drop_all_but(index_dir, {manifest.number, base, *rolled_away})
     return Generation(target, manifest)
+
+
+def unfinished(index_dir: Path) -> Path | None:
+    """Return the generation that a stopped build had renamed and not yet put in service."""
+    try:
+        name = (index_dir / NEXT).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return index_dir / name if NAME.fullmatch(name) and is_sound(index_dir / name) else None
 
 
 def roll_back(index_dir: Path, number: int | None = None) -> Generation:
@@ -191,11 +205,22 @@ def _number_in_service(index_dir: Path) -> int | None:
 
 
 def _put_in_service(index_dir: Path, number: int) -> None:
+    # Another name than `NEXT`: what stands there was never in service. Nor is it to be any more.
+    (index_dir / NEXT).unlink(missing_ok=True)
     pointer = index_dir / f"{CURRENT}.tmp"
-    pointer.write_text(generation_name(number), encoding="utf-8")
-    sync(pointer)
+    _write_pointer(pointer, number)
     pointer.replace(index_dir / CURRENT)
     sync(index_dir)
+
+
+def _write_pointer(path: Path, number: int) -> None:
+    path.write_text(generation_name(number), encoding="utf-8")
+    sync(path)
+
+
+def _sound_between(index_dir: Path, low: int, high: int) -> list[int]:
+    found = [item for item in generations(index_dir) if low < item.manifest.number < high]
+    return [item.manifest.number for item in found if is_sound(item.path)]
 
 
 def _drop_all_but(index_dir: Path, kept: set[int | None]) -> list[int]:

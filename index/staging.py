@@ -24,12 +24,10 @@ from index.errors import BuildFailedError, IndexDamagedError, IndexMissingError
 from index.failpoints import failpoint
 from index.generation import (
     CHROMA,
-    CURRENT,
     RECORD,
     STAGING,
     Generation,
     Manifest,
-    generation_name,
     hash_files,
     next_number,
     now,
@@ -38,10 +36,11 @@ from index.parsing.formats import PARSER_ID
 from index.probe import SETTING as CHROMA_SETTING
 from index.probe import chroma_version
 from index.record import Record, Source
+from index.report import Beat
 from index.roots import GIVEN
 from index.schema import FORMAT
-from index.service import is_sound, open_sound, publish
-from index.stories import STORIES_ID, settle, story_keys
+from index.service import open_sound, publish, unfinished
+from index.stories import STORIES_ID, Telling, settle, story_keys
 from index.types import Article, Passage, article_id
 from index.vectors import ChromaVectors, finalise
 from index.verify import verify_record, verify_vectors
@@ -69,8 +68,10 @@ class Staging:
         base: Generation | None,
         record: EditableRecord,
         embedder: Embedder,
+        beat: Beat = lambda: None,
     ) -> None:
         self.index_dir, self.base, self.record, self.embedder = index_dir, base, record, embedder
+        self._beat = beat
         self.resumed = False  # has the vectors of a build that was stopped
         self.n_embedded = 0  # passages whose vectors this build has computed
         self._waiting = 0  # passages stored since the last embedding, at most
@@ -78,12 +79,18 @@ class Staging:
 
     @classmethod
     def start(
-        cls, index_dir: Path, embedder: Embedder, base: Generation | None, mode: Mode
+        cls,
+        index_dir: Path,
+        embedder: Embedder,
+        base: Generation | None,
+        mode: Mode,
+        beat: Beat = lambda: None,
     ) -> Self:
         """Return a new staging folder: a copy of the base's record, or an empty one.
 
         Of a build that was stopped only the vectors are taken over: they are what takes long, while
         the paths it was given may not be those of this build. A rebuild takes none but a rebuild's.
+        Here and later `beat` is called now and then in steps that may take long.
         """
         stopped = _set_aside(index_dir, embedder, base, scratch_only=mode == "rebuild")
         path = index_dir / STAGING / RECORD
@@ -96,7 +103,7 @@ class Staging:
             shutil.copyfile(base.record_path, partial)
             record = EditableRecord.edit(partial)
             record.put_setting(BASE, str(base.manifest.number))
-        staging = cls(index_dir, base, record, embedder)
+        staging = cls(index_dir, base, record, embedder, beat)
         if mode != "update":
             staging._carry_over()
         if stopped is not None:
@@ -149,6 +156,7 @@ class Staging:
             for source in base.sources(root).values():
                 if name in {None, source.name}:
                     self.put(source, base.articles_of(source.name))
+                    self._beat()
             for fetch in base.fetches(root) if root and with_fetches else ():
                 self.record.put_fetch(fetch)
 
@@ -176,11 +184,15 @@ class Staging:
                 on_count(done, len(new))
         leads = settle(
             [*new, *record.bereft()],
-            tell=record.tell,
+            tell=self._tell,
             candidates=record.story_candidates,
             companions=record.story_companions,
         )
         record.put_stories(leads)
+
+    def _tell(self, number: int) -> Telling:
+        self._beat()
+        return self.record.tell(number)
 
     def is_batch_waiting(self) -> bool:
         """Say whether enough passages were stored to embed them in one go."""
@@ -219,7 +231,9 @@ class Staging:
         if index is None:
             held, index = set(), ChromaVectors.create(path)
         with closing(index):
-            index.delete(held - wanted)
+            for batch in _batches(sorted(held - wanted), 1000):
+                index.delete(batch)
+                self._beat()
             missing = sorted(wanted - held)
             done = 0
             for batch in _batches(missing, 1000):
@@ -228,6 +242,7 @@ class Staging:
                 failpoint("mid_vectors")
                 done += len(batch)
                 on_count(done, len(missing))
+        self._beat()
         finalise(path)
 
     def publish(self) -> Generation:
@@ -241,8 +256,9 @@ class Staging:
         n_articles, n_passages = self.record.counts()
         first, last = self.record.date_range()
         self.record.close()
-        problems = verify_record(staging / RECORD)
+        problems = verify_record(staging / RECORD, self._beat)
         problems += verify_vectors(staging / RECORD, staging / CHROMA)
+        self._beat()
         if problems:
             raise BuildFailedError(
                 f"The new index did not pass its check ({problems[0]}); the old one stays in "
@@ -337,10 +353,9 @@ def _set_aside(
 ) -> Path | None:
     """Empty the staging folder but for a stopped build's record; return that, if it is of use."""
     staging = index_dir / STAGING
-    if not staging.exists() and (base or not (index_dir / CURRENT).exists()):
-        unfinished = index_dir / generation_name(base.manifest.number + 1 if base else 1)
-        if is_sound(unfinished):
-            unfinished.rename(staging)  # stopped between publishing's two steps
+    if not staging.exists() and (renamed := unfinished(index_dir)) is not None:
+        if base is None or renamed != base.path:
+            renamed.rename(staging)
     staging.mkdir(exist_ok=True)
     stopped = staging / STOPPED
     for record in (staging / RECORD, stopped):  # the first holds all that the other does

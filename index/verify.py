@@ -11,6 +11,7 @@ import numpy as np
 from index.errors import ArticleQAError
 from index.generation import CHROMA, RECORD, Generation, hash_files
 from index.record import Record
+from index.report import Beat
 from index.types import Article, Passage, text_version
 from index.vectors import ChromaVectors
 
@@ -61,11 +62,12 @@ def verify_manifest(generation: Generation) -> list[str]:
     return problems
 
 
-def verify_record(path: Path) -> list[str]:
+def verify_record(path: Path, beat: Beat = lambda: None) -> list[str]:
     """Return what is wrong inside the record: the file, hashes, slices, coverage."""
     with closing(Record.open(path)) as record:
         problems = record.integrity()
         for article in record.articles():
+            beat()
             if article.version != text_version(article.text):
                 problems.append(f"article {article.id}: its text is not the one that was hashed")
             try:

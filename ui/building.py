@@ -45,6 +45,7 @@ def build(
             embedder=embedder_named(config.embedder),
             allow_loopback=config.allow_loopback,
             on_progress=on_progress,
+            stall_timeout_s=config.stall_timeout_s,
             **options,
         )
 
@@ -75,6 +76,7 @@ def add_lines(
             embedder=embedder_named(config.embedder),
             additive=True,
             on_progress=on_progress,
+            stall_timeout_s=config.stall_timeout_s,
         )
         return replace(report, problems=(*problems, *report.problems))
 
@@ -91,7 +93,12 @@ def run(config: Config, **job: Any) -> BuildReport:  # noqa: ANN401 - fields of 
 
     def start(on_progress: Any) -> BuildReport:  # noqa: ANN401 - OnProgress
         embedder = embedder_named(config.embedder)
-        return run_job(whole, embedder=embedder, on_progress=on_progress)
+        return run_job(
+            whole,
+            embedder=embedder,
+            on_progress=on_progress,
+            stall_timeout_s=config.stall_timeout_s,
+        )
 
     return _followed(start, config, quiet=False, report_file=None)
 

@@ -2,7 +2,7 @@
 
 Each command parses, calls one function of the layers below, and prints. Answers and tables go to
 stdout, everything else to stderr. Exit status: 0 done or answered; 1 not in the articles, or a
-check that failed; 2 an error, in one sentence; 73, 75 see `index`; 130 stopped with Ctrl-C.
+check that failed; 2 an error, in one sentence; 73 to 75 see `index`; 130 stopped with Ctrl-C.
 """
 
 from __future__ import annotations

@@ -70,7 +70,10 @@ def prune(
     keep: Annotated[int, typer.Option(min=1, help="How many stay, that in service included.")] = 1,
     index_dir: IndexDir = None,
 ) -> None:
-    """Drop old generations, to save space. Builds keep two by themselves."""
+    """Drop old generations, to save space.
+
+    Builds keep two by themselves, and once more what was rolled back from.
+    """
     from index.service import prune as drop
 
     dropped = drop(settings(index_dir).index_dir, keep)

@@ -65,8 +65,9 @@ def index(
     --include, --exclude and --field are remembered; an empty one ("") forgets them. To look again
     every hour, put the command into cron: 0 * * * * article-qa index --index DIR
 
-    The exit status is 0, 2 on an error, 75 if another process is building this index, 73 if it is
-    read-only, 130 or 143 if it was stopped.
+    The exit status is 0, 2 on an error, 73 if the index is read-only, 74 if the build said nothing
+    for ten minutes (stall_timeout_s), as when a disk does not answer, 75 if another process is
+    building this index, 130 or 143 if it was stopped.
     """
     config = settings(index_dir, embedder=embedder)
     asked = [*(sources or []), *_addresses(urls)]

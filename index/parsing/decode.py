@@ -10,7 +10,8 @@ from index.errors import ParseError
 CHARSET_WINDOW = 2048  # bytes at the start of a page where its charset may be declared
 GUESS_WINDOW = 200_000  # bytes shown to the charset guesser, which takes seconds per megabyte
 MAX_CONTROL_SHARE = 0.02  # of the characters; text has next to none, programs and pictures 5 %
-MIN_UTF16_ZEROS = 0.3  # of the bytes at odd (or even) places; 0.5 or more in Western text
+MIN_UTF16_HIGH = 0.3  # of the bytes at odd (or even) places are high bytes of an alphabet's letters
+MIN_UTF16_SIGNS = 8  # control bytes: fewer are strays in a text of another encoding
 MAX_CP1252_SHARE = 0.2  # of the bytes; accents and quotation marks in Western text stay below
 
 _BOMS = (
@@ -28,6 +29,7 @@ _PAGE_CHARSET = re.compile(
     re.IGNORECASE,
 )
 _LATIN_1 = re.compile(r"iso-?8859-?1|latin-?1", re.IGNORECASE)  # in practice always cp1252
+_HIGH = bytes(range(9))
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -84,7 +86,7 @@ def _in_charset(data: bytes, charset: str) -> str | None:
 
 
 def _without_bom(data: bytes) -> str:
-    if b"\x00" in data[:CHARSET_WINDOW] and (encoding := _utf16_order(data)):
+    if encoding := _utf16_order(data):
         return data.decode(encoding, "replace")
     if _is_unmarked_utf16(data):
         from charset_normalizer import from_bytes
@@ -103,7 +105,8 @@ def _is_unmarked_utf16(data: bytes) -> bool:
     """Say whether data of even length are full of bytes that text in any other encoding lacks."""
     sample = data[:CHARSET_WINDOW]
     control = len(sample) - len(sample.translate(None, bytes([*range(9), *range(14, 27)])))
-    return len(data) % 2 == 0 and control > MAX_CONTROL_SHARE * len(sample)
+    enough = max(MIN_UTF16_SIGNS, MAX_CONTROL_SHARE * len(sample))
+    return len(data) % 2 == 0 and control >= enough and not _is_utf8(data)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -115,12 +118,18 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _utf16_order(data: bytes) -> str | None:
-    """Return the UTF-16 byte order that explains the zero bytes, or None."""
+    """Return the UTF-16 byte order that explains the bytes below 9, or None.
+
+    Those are the high bytes of all alphabets up to Arabic: 0 in Latin, 4 in Cyrillic letters.
+    """
     sample = data[: CHARSET_WINDOW * 2]
-    even, odd = sample[0::2].count(0) / len(sample) * 2, sample[1::2].count(0) / len(sample) * 2
-    if odd > MIN_UTF16_ZEROS and even < odd / 10:
-        return "utf-16-le"
-    return "utf-16-be" if even > MIN_UTF16_ZEROS and odd < even / 10 else None
+    halves = (sample[0::2], sample[1::2])
+    even, odd = (len(half) - len(half.translate(None, _HIGH)) for half in halves)
+    if max(even, odd) < max(MIN_UTF16_SIGNS, MIN_UTF16_HIGH * len(sample) / 2):
+        return None
+    if min(even, odd) >= max(even, odd) / 10:
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _guess(data: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -21,9 +21,11 @@ INDENT = 0.8  # of the font size
 HEADING_SIZE = 1.12  # of the usual font size
 EDGE_LINES = 2  # at the top and at the bottom, where running heads and page numbers are
 MIN_REPEATED = 0.5  # of the pages, for a line on the edge to be a running head
+MIN_PAGES = 2  # with the very same line
+MIN_PAGES_ALIKE = 3  # with one that differs in its figures: on two pages that may be chance
 
 _PAGE_NUMBER = re.compile(
-    r"[-–—|\s]*(?:(?:page|seite|p\.|pág(?:ina)?\.?|стор(?:інка|\.)?)\s*)?\d{1,4}"
+    r"[-–—|\s]*(?:(?:page|seite|p\.|pág(?:ina)?\.?|стор(?:інка|\.)?)\s*)?(\d{1,4})"
     r"(?:\s*(?:/|of|von|sur|de|з)\s*\d{1,4})?[-–—|\s]*",
     re.IGNORECASE,
 )
@@ -68,17 +70,13 @@ def read_lines(pieces: Iterable[Piece], page: int) -> list[Line]:
 
 def without_running_heads(pages: Sequence[list[Line]]) -> list[list[Line]]:
     """Return the pages without page numbers, and without the heads and feet that are repeated."""
+    if len(pages) < MIN_PAGES:
+        return list(pages)
     edges = [_edges(lines) for lines in pages]
-    seen = Counter(key for lines in edges for key in {_key(line.text) for line in lines})
-    needed = max(2, MIN_REPEATED * len(pages))
+    seen = Counter(key for edge in edges for key in {key for line in edge for key in _keys(line)})
     kept: list[list[Line]] = []
     for lines, edge in zip(pages, edges, strict=True):
-        gone = {
-            id(line)
-            for line in edge
-            if (len(pages) > 1 and seen[_key(line.text)] >= needed)
-            or (len(pages) > 1 and _PAGE_NUMBER.fullmatch(line.text))
-        }
+        gone = {id(line) for line in edge if _is_running(line, seen, len(pages))}
         kept.append([line for line in lines if id(line) not in gone])
     return kept
 
@@ -185,8 +183,25 @@ def _edges(lines: list[Line]) -> list[Line]:
     return [line for line in lines if round(line.y) in wanted]
 
 
-def _key(text: str) -> str:
-    return re.sub(r"\d+", "#", text).casefold()
+def _is_running(line: Line, seen: Mapping[str | int, int], n_pages: int) -> bool:
+    """Say whether a line on the edge is a page number or a running head.
+
+    The rows of a table that goes on over the pages are alike in all but their figures as well: what
+    has no words must be the same everywhere, or count the pages.
+    """
+    same, alike = (seen[key] for key in _keys(line))
+    half = MIN_REPEATED * n_pages
+    if number := _PAGE_NUMBER.fullmatch(line.text):
+        return int(number[1]) == line.page + 1 or alike >= max(MIN_PAGES, half)
+    has_words = _LETTERS.search(line.text) is not None
+    return same >= max(MIN_PAGES, half) or (has_words and alike >= max(MIN_PAGES_ALIKE, half))
+
+
+def _keys(line: Line) -> tuple[str, str | int]:
+    """Return what identifies a line, and what identifies those alike: of numbers, their lead."""
+    if number := _PAGE_NUMBER.fullmatch(line.text):
+        return line.text.casefold(), int(number[1]) - line.page
+    return line.text.casefold(), re.sub(r"\d+", "#", line.text).casefold()
 
 
 def _column_split(lines: list[Line]) -> float | None:

@@ -29,7 +29,8 @@ from index.types import Article, normalize_text
 
 MAX_HEADER_CHARACTERS = 4_000
 MAX_PARTS = 1_000
-MAX_DEPTH = 20  # of parts within parts
+MAX_DEPTH = 20  # of parts within parts that are read
+MAX_NESTED = 50  # that are looked at: `email` tries the boundaries of all of them on every line
 MIN_YEAR, MAX_YEAR = 1990, 9999  # of the moment when a page was saved
 STUB_SHARE = 0.1  # a plain part this much shorter than the page beside it only says "use HTML"
 
@@ -56,6 +57,19 @@ class _ShortHeaders(Compat32):
             return name, data.decode("utf-8")
         except UnicodeDecodeError:
             return name, data.decode("cp1252", "replace")
+
+
+class _Part(Message):
+    """A message or a part of one, which knows how deep it stands."""
+
+    depth = 0
+
+    def attach(self, payload: Any) -> None:  # noqa: ANN401 - as in the class above
+        """Add a part, as the parser does when it meets the part's beginning."""
+        payload.depth = self.depth + 1
+        if payload.depth > MAX_NESTED:
+            raise ParseError(f"its parts are nested more than {MAX_NESTED} deep")
+        super().attach(payload)
 
 
 def parse_eml(name: str, data: bytes) -> ParsedSource:
@@ -147,9 +161,9 @@ def _load(data: bytes) -> Message:
     from email import message_from_bytes
 
     try:
-        return message_from_bytes(data, policy=_ShortHeaders())
-    except RecursionError as error:
-        raise ParseError("its parts are nested too deep") from error
+        return message_from_bytes(data, _Part, policy=_ShortHeaders())
+    except RecursionError as error:  # of headers
+        raise ParseError("its headers are nested too deep") from error
 
 
 def _leaves(message: Message) -> tuple[list[Message], list[str]]:

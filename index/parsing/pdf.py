@@ -25,6 +25,7 @@ from index.parsing.layout import (
 )
 from index.parsing.metadata import read_metadata
 from index.parsing.parsed import ParsedSource
+from index.parsing.top import read_top
 from index.parsing.word import is_name, is_title
 from index.types import Article
 
@@ -61,6 +62,7 @@ def parse_pdf(name: str, data: bytes) -> ParsedSource:
     fields = _metadata(reader)
     lines = [line for page in without_running_heads(pages) for line in in_reading_order(page)]
     _take_title(lines, fields)
+    _take_top(lines, fields)
     paragraphs = list(without_boilerplate(read_paragraphs(lines)))
     if not paragraphs:
         raise ParseError("no article text found")
@@ -180,6 +182,17 @@ def _take_title(lines: list[Line], fields: dict[str, Any]) -> None:
     if is_heading and _letters(text) == _letters(fields["title"]):
         gone = set(map(id, heading))
         lines[:] = [line for line in lines if id(line) not in gone]
+
+
+def _take_top(lines: list[Line], fields: dict[str, Any]) -> None:
+    """Take by-line and date out of the lines below the headline, but no subheading."""
+    plain = HEADING_SIZE * usual_size(lines)
+    top = (line.text if line.size <= plain else "" for line in lines)
+    values, origins, n_lines = read_top(list(top))
+    found, _ = read_metadata(values, origins)
+    found["origins"] = {**fields["origins"], **found["origins"]}
+    fields.update(found)
+    del lines[:n_lines]
 
 
 def _letters(text: str) -> str:

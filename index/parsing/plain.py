@@ -99,18 +99,24 @@ def _read_head(
         stripped = line.strip()
         if not stripped:
             continue
-        key, value = _head_line(stripped)
-        origin = f"line “{stripped[: -len(value)].strip()}”" if len(value) < len(stripped) else ""
+        key, value = head_line(stripped)
+        origin = line_origin(stripped, key, value) if key else ""
         if key is None and "title" not in values and _is_title(lines, number):
             key, value, origin = "title", stripped, "first line"
         if key is None:
             return values, origins, split_blocks("\n".join(lines[number:]))
         values.setdefault(key, value)
-        origins.setdefault(key, origin or f"line with the {WORDS[key]}")
+        origins.setdefault(key, origin)
     return values, origins, []
 
 
-def _head_line(line: str) -> tuple[str | None, str]:
+def line_origin(line: str, key: str, value: str) -> str:
+    """Return the words for where a value was found in a line: by its label if there is one."""
+    label = line[: -len(value)].strip()
+    return f"line “{label}”" if label else f"line with the {WORDS[key]}"
+
+
+def head_line(line: str) -> tuple[str | None, str]:
     """Return which key a line such as "Date: 2023-05-22" or "By Jane Doe" is for, and its value."""
     match = _KEY_LINE.fullmatch(line)
     if match and match[1].lower() in KNOWN_KEYS:
@@ -129,7 +135,7 @@ def _is_title(lines: Sequence[str], number: int) -> bool:
     below = [text.strip() for text in lines[number + 1 :]]
     if len(line) > MAX_TITLE_CHARACTERS or line.endswith((".", ",", ";")) or not any(below):
         return False
-    return not below[0] or _head_line(below[0])[0] is not None
+    return not below[0] or head_line(below[0])[0] is not None
 
 
 def read_body(blocks: Sequence[Sequence[str]]) -> Body:

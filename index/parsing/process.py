@@ -9,14 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
+from index.deadline import Deadline
 from index.errors import BuildFailedError, SourceError, error_named
 from index.parsing.confine import ParserLimits
 from index.parsing.task import ParseOutcome, ParseTask, as_source_error
@@ -204,46 +203,6 @@ class ParserProcess:
             return f"took longer than {self._limits.cpu_s:g} s of processor time"
         how = f"signal {-code}" if code < 0 else f"code {code}"
         return f"ended the reading process ({how})"
-
-
-class Deadline:
-    """Does something unless the block that it surrounds ends, or shows a sign of life, in time."""
-
-    def __init__(self, seconds: float, too_late: Callable[[], None]) -> None:
-        self.is_overdue = False
-        self._seconds, self._too_late = seconds, too_late
-        self._lock = threading.Lock()  # too late or over, never both
-
-    def __enter__(self) -> Self:
-        self._is_over = False
-        self.extend()
-        self._arm(self._seconds)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._is_over = True
-        self._timer.cancel()
-
-    def extend(self) -> None:
-        """Count from now on."""
-        self._until = time.monotonic() + self._seconds
-
-    def _arm(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self._check)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _check(self) -> None:
-        with self._lock:
-            left = self._until - time.monotonic()
-            if self._is_over:
-                return
-            if left > 0:
-                self._arm(left)
-                return
-            self.is_overdue = True
-            self._too_late()
 
 
 def _started(errors: IO[bytes]) -> subprocess.Popen[bytes]:

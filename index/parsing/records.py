@@ -15,6 +15,7 @@ from index.parsing.parsed import ParsedSource
 from index.types import Article
 
 MAX_PROBLEMS = 20  # listed per file; beyond, only their number is of use
+MAX_FAILED = 10_000  # records without an article, and more than there are with one: no such file
 
 RECORD_FIELDS = frozenset({"id", "text", "captions", *FIELDS})  # that `fields` may name
 NO_KEYS: Mapping[str, str] = MappingProxyType({})
@@ -87,10 +88,16 @@ def read_records(
         raise ParseError(f"articles have no field {shown(min(unknown))} (known: {known})")
     articles: dict[str, Article] = {}
     problems: list[str] = []
+    n_failed = 0
+    end: tuple[str, ...] = ()
     for place, number, record in records:
+        if n_failed >= MAX_FAILED and n_failed > len(articles):
+            end = (f"the rest, from {place} on, is not read: {n_failed:,} records are no articles",)
+            break
         try:
             article, notes = _read_record(name, number, record, keys)
         except ValueError as error:
+            n_failed += 1
             problems.append(
                 f"{place} is {error}" if "not JSON" in str(error) else f"{place}: {error}"
             )
@@ -100,7 +107,7 @@ def read_records(
             problems.append(f"{place}: has the url or id of an article above, which is kept")
     if not articles:
         raise ParseError(problems[0] if problems else "no article text found")
-    return ParsedSource(tuple(articles.values()), tuple(shortened(problems)))
+    return ParsedSource(tuple(articles.values()), (*end, *shortened(problems)))
 
 
 def _read_record(

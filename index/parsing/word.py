@@ -1,4 +1,4 @@
-"""Word documents (docx): paragraphs, headings, lists and tables in their order."""
+"""Word documents (docx): paragraphs, headings, lists and tables in their order, then the notes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from index.parsing.archive import TooManyBytesError, inflate, open_zip
 from index.parsing.captions import split_credit
 from index.parsing.metadata import read_metadata
 from index.parsing.parsed import ParsedSource
+from index.parsing.top import read_top
 from index.types import Article
 
 MAX_INFLATED_BYTES = 64_000_000  # of all parts together, counted while inflating
@@ -26,6 +27,7 @@ _NOT_TEXT = frozenset(
         "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",  # a second time
     }
 )
+_NOTE_KINDS = ("footnote", "endnote")
 _WRAPPERS = frozenset(f"{_W}{name}" for name in ("sdt", "sdtContent", "ins", "customXml"))
 _MARKS = {f"{_W}tab": " ", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
 _DTD = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\x00!\x00[DE]\x00|\x00<\x00!\x00[DE]")
@@ -52,6 +54,7 @@ def parse_docx(name: str, data: bytes) -> ParsedSource:
         document = Document(io.BytesIO(data))
         styles = {style.style_id: (style.name or "").lower() for style in document.styles}
         blocks = list(_blocks(document.element.body, styles))
+        notes, problems = _notes(document, styles)
         properties = document.core_properties
         core = {
             "title": properties.title,
@@ -72,12 +75,23 @@ def parse_docx(name: str, data: bytes) -> ParsedSource:
         fields["origins"]["title"] = "first heading"
     if blocks and blocks[0][1].split() == str(fields.get("title", "")).split():
         del blocks[0]
+    _take_top(blocks, fields)
+    blocks += notes
     captions = [words for kind, line in blocks if kind == "caption" and (words := _words(line))]
     text = "\n\n".join(_joined([block for block in blocks if block[0] != "caption"]))
     if not text.strip() and not captions:
         raise ParseError("no text in it")
     article = Article.create(text=text, captions=captions, source=name, **fields)
-    return ParsedSource((article,))
+    return ParsedSource((article,), problems)
+
+
+def _take_top(blocks: list[tuple[str, str]], fields: dict[str, Any]) -> None:
+    """Take by-line and date out of the paragraphs below the headline."""
+    values, origins, n_lines = read_top([text if not kind else "" for kind, text in blocks])
+    found, _ = read_metadata(values, origins)
+    found["origins"] = {**fields["origins"], **found["origins"]}
+    fields.update(found)
+    del blocks[:n_lines]
 
 
 def is_name(text: str) -> bool:
@@ -155,6 +169,40 @@ def _blocks(body: Any, styles: dict[str, str]) -> Iterator[tuple[str, str]]:  # 
             yield "table end", ""
         elif child.tag in _WRAPPERS:
             yield from _blocks(child, styles)
+
+
+def _notes(
+    document: Any,  # noqa: ANN401 - docx.Document
+    styles: dict[str, str],
+) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """Return the blocks of the notes in the order in which the text refers to them; and problems.
+
+    A note that nothing refers to is none that a reader could see.
+    """
+    from docx.oxml import parse_xml  # fills in no entities
+
+    blocks: list[tuple[str, str]] = []
+    problems: list[str] = []
+    notes: dict[tuple[str, str | None], Any] = {}
+    for relation in document.part.rels.values():
+        kind = relation.reltype.rpartition("/")[2].removesuffix("s")
+        if kind not in _NOTE_KINDS or relation.is_external:
+            continue
+        try:
+            for note in parse_xml(relation.target_part.blob).iterchildren(f"{_W}{kind}"):
+                notes.setdefault((kind, note.get(f"{_W}id")), note)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - damaged as it may be, the text is there
+            problems.append(f"its {kind}s cannot be read")
+    references = {f"{_W}{kind}Reference": kind for kind in _NOTE_KINDS}
+    for reference in document.element.body.iter(*references) if notes else ():
+        if any(item.tag in _NOT_TEXT or _is_hidden(item) for item in reference.iterancestors()):
+            continue
+        note = notes.pop((references[reference.tag], reference.get(f"{_W}id")), None)
+        if note is not None:
+            blocks += _blocks(note, styles)
+    return blocks, tuple(problems)
 
 
 def _kind(paragraph: Any, styles: dict[str, str]) -> str:  # noqa: ANN401 - lxml

@@ -114,8 +114,10 @@ class Generations:
         return self.states.get(self.serving, State())
 
     def publish(self, number: int, state: State) -> None:
-        """A build has ended well: it and the one before are kept."""
-        kept = {self.serving: self.state} if self.current else {}
+        """A build has ended well: it, the one before, and what was rolled back from are kept."""
+        kept = {n: s for n, s in self.states.items() if n > self.serving and n not in self.damaged}
+        if self.current:
+            kept[self.serving] = self.state
         self.states = {**kept, number: state}
         self.current = number
         self.damaged &= self.states.keys()

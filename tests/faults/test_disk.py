@@ -189,7 +189,7 @@ def traced(zygote, index_dir, before, after, point, go):  # noqa: ANN001, PLR091
         await_attached(go.with_suffix(".strace"))
         go.touch()
         # A failing "write" reaches the pipes between Chroma's threads, not files only: they may
-        # wait for each other for ever, in the building process, which its user then ends.
+        # wait for each other for ever, in the building process, which its caller then ends.
         if not child.has_ended_within(TRACED_S):
             child.kill()
         outcome = child.wait()

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from index.build import build_index
+from index.build import _Link, build_index
 from index.embed import OnnxEmbedder
 from index.errors import (
     BuildFailedError,
+    BuildStalledError,
     ConfigError,
     IndexDamagedError,
     IndexLockedError,
@@ -147,6 +148,57 @@ def test_killed_before_it_has_read_the_job(index_dir, embedder_class, monkeypatc
     with pytest.raises(BuildFailedError, match=r"code 1"):
         build_index([Path("/")] * 50_000, index_dir, embedder=embedder_class())
     assert children() == before
+
+
+# The worker hangs
+
+
+def test_a_worker_that_hangs_is_stopped(index_dir, news, build_here, tiny):
+    build_here(index_dir, news / "000.txt")
+    before, pids = children(), []
+
+    def stop_worker(progress):
+        if progress.phase == "group" and not pids:  # everything is embedded by now
+            pids.append(worker_of(index_dir))
+            os.kill(pids[0], signal.SIGSTOP)  # it hears of no signal but SIGKILL
+
+    with pytest.raises(BuildStalledError, match=r"for 5 s \(phase: .*the command again") as caught:
+        build_index(news, index_dir, embedder=tiny, on_progress=stop_worker, stall_timeout_s=5)
+    assert caught.value.exit_status == 74
+    assert_ended(pids[0])
+    assert children() == before
+    assert open_current(index_dir).manifest.number == 1
+    assert_answers(index_dir, tiny)
+    report = build_here(index_dir, news)  # the lock is free
+    assert (report.resumed, report.embedded) == (True, 0)
+
+
+def test_a_worker_that_takes_nothing_is_stopped(tmp_path):
+    with talking("import time; time.sleep(60)") as process:
+        link = _Link(process, tmp_path, stall_timeout_s=0.2)
+        with pytest.raises(BuildStalledError, match="starting"):
+            link.send({"long": "x" * 1_000_000})  # more than a pipe holds
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_what_the_caller_does_meanwhile_is_no_silence_of_the_worker(tmp_path):
+    with talking("import sys\nfor line in sys.stdin: print(line, flush=True, end='')") as process:
+        link = _Link(process, tmp_path, stall_timeout_s=30)
+        link.send({"started": 1})
+        assert link.receive() == {"started": 1}
+        link = _Link(process, tmp_path, stall_timeout_s=0.5)
+        for number in range(2):
+            time.sleep(0.7)
+            link.send({"number": number})
+            assert link.receive() == {"number": number}
+        process.stdin.close()
+        with pytest.raises(EOFError):  # it ended by itself: that is no hang
+            link.receive()
+
+
+def talking(script):
+    command = [sys.executable, "-c", script]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 # The caller stops

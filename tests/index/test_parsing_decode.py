@@ -1,9 +1,9 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from index.errors import ParseError
-from index.parsing.decode import decode_html, decode_text
+from index.parsing.decode import MAX_CONTROL_SHARE, decode_html, decode_text
 
 TEXT = "“Señor Müller’s café” — 20 % of the naïve façade cost 5 €, he said on Monday."
 RUSSIAN = "Власти Белгородской области сообщили в понедельник о введении режима. " * 5
@@ -13,6 +13,39 @@ RUSSIAN = "Власти Белгородской области сообщили
 def test_utf_8_is_read_as_it_is(text):
     expected = text.removeprefix("\ufeff")
     assert decode_text(text.encode()) == decode_html(text.encode()) == expected
+
+
+def outcome(read):
+    try:
+        return read()
+    except ParseError:
+        return None
+
+
+@given(
+    st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), max_size=200),
+    st.lists(st.integers(0, 200), min_size=1, max_size=4),
+)
+@example("abc", [2])
+@example("hello world", [11])  # regressions: taken for UTF-16, as their length is even
+def test_a_few_nul_characters_do_not_make_utf_16(text, places):
+    for place in places:
+        text = f"{text[:place]}\0{text[place:]}"
+    text = text.removeprefix("\ufeff")
+    few = text.count("\0") <= MAX_CONTROL_SHARE * len(text)  # more is no text in any encoding
+    assert outcome(lambda: decode_text(text.encode())) == (text if few else None)
+
+
+LATIN = st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=("Cc",))
+CYRILLIC = st.sampled_from("абвгдежзийклмнопрстуфхцчшщъыьэюяАБВГДЕЖЗИКЛМНОПРСТ" + " .,-" * 2)
+
+
+@given(
+    st.one_of(st.text(alphabet, min_size=20, max_size=60) for alphabet in (LATIN, CYRILLIC)),
+    st.sampled_from(["utf-16-le", "utf-16-be"]),
+)
+def test_short_utf_16_without_a_mark_is_recognised(text, encoding):
+    assert decode_text(text.encode(encoding)) == text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])

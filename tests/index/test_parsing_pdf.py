@@ -227,3 +227,79 @@ def test_no_word_is_lost(words):
         line = f"{line} {word}".strip()
     text = only(pdf([column(["Intro it is.", *lines, line])])).text
     assert text.split() == ["Intro", "it", "is.", *words]
+
+
+FILLER = [f"Sentence {n} of the story fills a line that nothing repeats." for n in range(6)]
+
+
+def two_pages(first, second):
+    """Return the text of two pages whose uppermost lines are given."""
+    return only(
+        pdf([[(72, 770, 10, line), *column(FILLER)] for line in (first, second)])
+    ).text.split("\n")
+
+
+def test_lines_of_two_pages_that_differ_in_figures_are_text():
+    # regression: both were taken for a running head
+    text = " ".join(two_pages("The fare rose to 12 euros.", "The fare rose to 14 euros."))
+    assert "12 euros" in text
+    assert "14 euros" in text
+    assert "North Sea Post" not in " ".join(two_pages("North Sea Post", "North Sea Post"))
+
+
+def test_figures_of_a_table_on_the_edge_of_a_page_are_text():
+    # regression: each was taken for a page number
+    rows = [[("Ano", 120 + 7 * page), ("Bar", 340 + 9 * page)] for page in range(4)]
+    pages = [
+        [
+            (72, 770, 9, "North Sea Post, issue 12"),
+            (400, 770, 9, f"{page + 31}"),
+            *[
+                (x, 700 - 12 * row, 10, str(cell))
+                for row, cells in enumerate(table * 4)
+                for x, cell in zip((72, 300), cells, strict=True)
+            ],
+        ]
+        for page, table in enumerate(rows)
+    ]
+    words = only(pdf(pages)).text.split()
+    assert "Post," not in words
+    assert [words.count(str(n)) for n in (120, 340, 147, 31, 32, 34)] == [4, 4, 0, 0, 0, 0]
+    assert [words.count(str(number)) for (_, number), _ in rows] == [4] * 4
+
+
+def test_heads_that_count_are_no_text():
+    pages = [[(72, 770, 9, f"Post of May {n}, sheet {n + 3}"), *column(FILLER)] for n in range(3)]
+    assert "sheet" not in only(pdf(pages)).text
+
+
+HEADLINE = (72, 740, 20, "Ferry service resumes")
+
+
+@pytest.mark.parametrize(
+    ("lines", "byline", "published"),
+    [
+        (["By Jane Doe", "22 May 2023"], "Jane Doe", "2023-05-22"),
+        (
+            ["Date: May 22, 2023", "By Ana de la Cruz and JO DOE"],
+            "Ana de la Cruz and JO DOE",
+            "2023-05-22",
+        ),
+        (["22 May 2023"], None, "2023-05-22"),
+        (["By Monday the ferries will be complete"], None, None),
+        (["By Friday Morning"], None, None),
+        (["By noon"], None, None),
+        (["22 May 2023", "The quay opens.", "23 May 2023", "The quay closes."], None, None),
+    ],
+)
+def test_by_line_and_date_below_the_headline(lines, byline, published):
+    article = only(pdf([[HEADLINE, *column([*lines, "", *LEFT])]], info="/Author (Al Roe)"))
+    assert article.title == "Ferry service resumes"
+    assert article.byline == (byline or "Al Roe")
+    assert (article.published and article.published.isoformat()) == published
+    taken = bool(byline) + bool(published)
+    assert all((line in article.text.replace("\n\n", " ")) == (not taken) for line in lines)
+    assert article.origins["byline"] == ("line “By”" if byline else "document property author")
+    if published:
+        dated = "line “Date:”" if lines[0].startswith("Date") else "line with the day"
+        assert article.origins["published"] == dated

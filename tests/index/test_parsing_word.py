@@ -108,3 +108,93 @@ def test_every_cell_comes_out_once_in_its_row(rows):
             cell.text = text
 
     assert only(docx(build)).text.split("\n\n")[1].split("\n") == [" | ".join(row) for row in rows]
+
+
+def test_by_line_and_date_below_the_headline():
+    def build(document):
+        document.core_properties.author = "Al Roe"
+        document.add_paragraph("Ferry service resumes", style="Title")
+        document.add_paragraph("By Jane Doe")
+        document.add_paragraph("22 May 2023")
+        document.add_paragraph(SENTENCE)
+
+    article = only(docx(build))
+    assert (article.byline, str(article.published)) == ("Jane Doe", "2023-05-22")
+    assert article.text == SENTENCE
+    assert article.origins["published"] == "line with the day"
+
+
+def test_a_chronicle_keeps_its_days():
+    def build(document):
+        for day in ("22 May 2023", "23 May 2023"):
+            document.add_paragraph(day)
+            document.add_paragraph(SENTENCE)
+
+    article = only(docx(build))
+    assert article.published is None
+    assert article.text.count("May 2023") == 2
+
+
+W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def with_notes(references, **notes):
+    """Return a document with references such as "footnote 2", and parts with those notes."""
+    parts = members(docx(lambda document: document.add_paragraph(f"{SENTENCE} MARK")))
+    marks = "".join(
+        f'</w:t></w:r>{before}<w:r><w:{kind}Reference w:id="{number}"/></w:r>{after}<w:r><w:t>'
+        for before, kind, number, after in references
+    )
+    body = parts["word/document.xml"].replace(b" MARK", marks.encode())
+    parts["word/document.xml"] = body
+    for kind, content in notes.items():
+        parts[f"word/{kind}.xml"] = content
+        parts["word/_rels/document.xml.rels"] = parts["word/_rels/document.xml.rels"].replace(
+            b"</Relationships>",
+            f'<Relationship Id="n{kind}" Type="{RELATIONS}/{kind}" Target="{kind}.xml"/>'
+            "</Relationships>".encode(),
+        )
+        parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(
+            b"</Types>",
+            f'<Override PartName="/word/{kind}.xml" ContentType="application/xml"/>'
+            "</Types>".encode(),
+        )
+    return packed(parts)
+
+
+def notes_part(kind, *texts):
+    inner = "".join(
+        f'<w:{kind} w:id="{number}"><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:{kind}>'
+        for number, text in enumerate(texts)
+    )
+    return f'<w:{kind}s xmlns:w="{W}">{inner}</w:{kind}s>'.encode()
+
+
+def test_notes_follow_the_text_in_the_order_of_reference():
+    data = with_notes(
+        [
+            ("", "footnote", 2, ""),
+            ("", "endnote", 0, ""),
+            ("", "footnote", 0, ""),
+            ("", "footnote", 2, ""),
+            ("<w:del>", "footnote", 3, "</w:del>"),
+            ("", "footnote", 77, ""),
+        ],
+        footnotes=notes_part("footnote", "The company.", "Unseen.", "A note.", "Deleted."),
+        endnotes=notes_part("endnote", "An endnote."),
+    )
+    assert only(data).text == f"{SENTENCE}\n\nA note.\n\nAn endnote.\n\nThe company."
+
+
+@pytest.mark.parametrize("content", [b"<w:footnotes", b"", b"\0\xff"])
+def test_damaged_notes_cost_the_notes_only(content):
+    source = parse_source("a.docx", with_notes([("", "footnote", 0, "")], footnotes=content))
+    assert source.articles[0].text == SENTENCE
+    assert source.problems == ("its footnotes cannot be read",)
+
+
+def test_entities_in_notes_are_refused():
+    content = ENTITIES + notes_part("footnote", "&x;&a;")
+    with pytest.raises(ParseError, match="document type or entities"):
+        only(with_notes([("", "footnote", 0, "")], footnotes=content))

@@ -11,6 +11,7 @@ from index.errors import IndexDamagedError
 from index.generation import CURRENT, STAGING, open_current
 from index.lock import HOLDER, LOCK
 from index.record import Record
+from index.service import NEXT, generations, roll_back
 from index.vectors import ChromaVectors
 from index.verify import verify
 
@@ -200,10 +201,65 @@ def test_a_build_killed_before_current_was_changed(index_dir, news, build_here, 
     build_here(index_dir, news)
     write_story(news / "9.txt", 9)
     build_here(index_dir, news)
+    (index_dir / CURRENT).replace(index_dir / NEXT)
     (index_dir / CURRENT).write_text("gen-000001")
     report = build_here(index_dir, news)
     assert (report.resumed, report.embedded, report.generation) == (True, 0, 2)
     assert len(titles(index_dir)) == 6
+    assert not (index_dir / NEXT).exists()
+
+
+def test_what_was_rolled_back_from_can_be_had_again(
+    index_dir, news, build_here, write_story, content
+):
+    # regression: it was taken for what a stopped build had left, and used up
+    build_here(index_dir, news)
+    write_story(news / "9.txt", 9)
+    build_here(index_dir, news)
+    second = content(index_dir)
+    roll_back(index_dir)
+    write_story(news / "8.txt", 8)
+    with pytest.raises(StopError):
+        build_here(index_dir, news, on_progress=stop_at("vectors"))
+    assert [found.manifest.number for found in generations(index_dir)] == [2, 1]
+    report = build_here(index_dir, news)
+    assert (report.generation, report.added, report.n_articles) == (3, 2, 7)  # of what 1 had
+    roll_back(index_dir, 2)
+    assert content(index_dir) == second
+    assert verify(open_current(index_dir)) == []
+    (news / "8.txt").unlink()
+    write_story(news / "7.txt", 7)
+    assert build_here(index_dir, news).generation == 4
+    assert [found.manifest.number for found in generations(index_dir)] == [4, 3, 2]
+    roll_back(index_dir, 3)
+    roll_back(index_dir, 4)
+    write_story(news / "6.txt", 6)
+    assert build_here(index_dir, news).generation == 5
+    assert [found.manifest.number for found in generations(index_dir)] == [5, 4]
+
+
+def test_a_damaged_generation_is_not_kept_for_going_back_to(
+    index_dir, news, build_here, write_story
+):
+    build_here(index_dir, news)
+    write_story(news / "9.txt", 9)
+    build_here(index_dir, news)
+    open_current(index_dir).record_path.write_bytes(b"nonsense")
+    write_story(news / "8.txt", 8)
+    assert build_here(index_dir, news).generation == 3
+    assert [found.manifest.number for found in generations(index_dir)] == [3, 1]
+
+
+def test_what_a_stopped_build_left_can_be_put_in_service(index_dir, news, build_here, write_story):
+    build_here(index_dir, news)
+    write_story(news / "9.txt", 9)
+    build_here(index_dir, news)
+    (index_dir / CURRENT).replace(index_dir / NEXT)
+    (index_dir / CURRENT).write_text("gen-000001")
+    assert roll_back(index_dir, 2).manifest.number == 2
+    roll_back(index_dir)
+    write_story(news / "8.txt", 8)
+    assert build_here(index_dir, news).generation == 3
 
 
 def test_the_paths_of_a_stopped_build_are_not_indexed(

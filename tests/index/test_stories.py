@@ -21,7 +21,9 @@ from index.stories import (
     SAME,
     SHINGLE,
     WINDOW,
+    WORD,
     Telling,
+    _words,
     overlap,
     settle,
     story_keys,
@@ -143,6 +145,17 @@ def test_of_a_giant_text_only_the_beginning_is_read():
     text = prose(1, 200_000)
     assert story_keys(text) == story_keys(text[:200_000])
     assert overlap(text, text[:200_000]) == 1.0
+
+
+@given(
+    st.text(
+        st.one_of(st.characters(), st.sampled_from("aéßж_-’—\u00a0 \n漢かไ\u0e31\ud800")),
+        max_size=80,
+    )
+)
+def test_words_are_those_of_the_pattern(text):
+    pattern = [word.encode("utf-8", "surrogatepass") for word in WORD.findall(text)]
+    assert _words(text) == pattern
 
 
 # Overlap
