@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from index.lock import hold
 from tests.index.web_server import Answer, serving
 from ui import cli
 
@@ -138,6 +139,18 @@ def test_repairing_by_going_back(desk, called):
     (desk / "news" / "bus.txt").write_text("The bus story\n\nThe bus goes again on Friday.\n")
     called("index")
     (desk / ".article-qa/gen-000002/record.db").write_bytes(b"nonsense")
+    done = called("verify", "--repair")
+    assert (done.code, "generation 1 is in service now" in done.out) == (0, True)
+    assert called("verify").code == 0
+
+
+def test_a_repair_waits_for_nobody(desk, called):
+    called("index", "news")
+    (desk / ".article-qa" / "CURRENT").unlink()
+    assert called("verify").out.startswith("wrong: CURRENT is missing")
+    with hold(desk / ".article-qa"):
+        busy = called("verify", "--repair")
+    assert (busy.code, "Another process" in busy.err) == (75, True)
     done = called("verify", "--repair")
     assert (done.code, "generation 1 is in service now" in done.out) == (0, True)
     assert called("verify").code == 0
