@@ -5,7 +5,6 @@ Runs in the building process. What it does not know: pipes, terminals, and who i
 
 from __future__ import annotations
 
-import errno
 import json
 import time
 from collections import Counter
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from index.changes import RECORD_SUFFIXES, Changes, Comparison, Patterns
 from index.embed import Embedder
-from index.errors import DiskFullError, IndexDamagedError, SourceError
+from index.errors import IndexDamagedError, SourceError
 from index.failpoints import failpoint
 from index.generation import Generation
 from index.job import Job
@@ -28,7 +27,7 @@ from index.record import Record, Source
 from index.report import BuildProgress, BuildReport, OnProgress, Phase, Problem, Unit
 from index.roots import GIVEN, Roots, is_remote, resolve_roots
 from index.service import repair_pointer
-from index.space import require_room
+from index.space import disk_full_named, require_room
 from index.staging import (
     Mode,
     OnCount,
@@ -41,11 +40,6 @@ from index.staging import (
 from index.types import Article
 
 BEAT_S = 1.0  # between two signs of life while a step goes on
-
-DISK_FULL = (
-    "disk is full",
-    "No space left on device",
-)  # SQLite's words in Chroma's mouth, the OS's
 
 
 def assemble(
@@ -68,7 +62,7 @@ def assemble(
         SourceError: If there is not one readable article.
         BuildFailedError: If the new generation does not pass its check.
     """
-    with hold(job.index_dir), _disk_full_named(job.index_dir):
+    with hold(job.index_dir), disk_full_named(job.index_dir):
         with closing(_Assembly(job, embedder, on_progress)) as assembly:
             return assembly.run(given)
 
@@ -407,17 +401,3 @@ def _in_service(job: Job) -> tuple[Generation | None, Record | None, str | None]
         if not job.rebuild:
             raise
         return None, None, None
-
-
-@contextmanager
-def _disk_full_named(index_dir: Path) -> Iterator[None]:
-    """Say "the disk is full" whichever library met it, and give back what the build had taken."""
-    try:
-        yield
-    except DiskFullError:
-        raise
-    except Exception as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        if not full and not any(words in str(error) for words in DISK_FULL):
-            raise
-        raise DiskFullError(index_dir) from error

@@ -115,6 +115,11 @@ class EditableRecord(Record):
         )
         return bool(free * 10 > total)
 
+    def index_words(self) -> None:
+        """Make the word index anew from the articles."""
+        with self.transaction():
+            self._db.execute("INSERT INTO word_index (word_index) VALUES ('rebuild')")
+
     def put_setting(self, key: str, value: str) -> None:
         """Remember one more setting."""
         self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (key, value))

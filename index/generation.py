@@ -48,10 +48,23 @@ class Manifest:
             IndexDamagedError: If it is missing or not a manifest.
         """
         try:
-            manifest = cls(**json.loads((path / MANIFEST).read_text(encoding="utf-8")))
+            text = (path / MANIFEST).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise IndexDamagedError(path, f"{MANIFEST} cannot be read ({error})") from error
+        return cls.parse(text, path)
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> Self:
+        """Return the manifest in `text`, which is that of `path`.
+
+        Raises:
+            IndexDamagedError: If it is not a manifest.
+        """
+        try:
+            manifest = cls(**json.loads(text))
             # What every reader relies on is tried here, where a fault has a name.
             _ = Generation(path, manifest).summary, sorted(manifest.files.items())
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise IndexDamagedError(path, f"{MANIFEST} cannot be read ({error})") from error
         return manifest
 

@@ -38,7 +38,8 @@ def hold(index_dir: Path) -> Iterator[None]:
         raise ReadOnlyIndexError(index_dir, error.strerror or str(error)) from error
     try:
         started = datetime.now().astimezone().isoformat(" ", "seconds")
-        holder.write_text(json.dumps({"pid": os.getpid(), "started": started}), encoding="ascii")
+        with suppress(OSError):  # on a full disk the lock holds, if without a name
+            holder.write_text(json.dumps({"pid": os.getpid(), "started": started}), "ascii")
         yield
     finally:
         with suppress(OSError):

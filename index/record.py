@@ -303,15 +303,14 @@ class Record:
         """Return rows of number and vector as arrays; no row is held twice on the way."""
         found = np.empty(n_rows, np.int64)
         matrix = np.empty((0, 0), np.float32)
-        at = 0
+        at, size = 0, np.dtype(STORED_FLOAT).itemsize
         for number, value in rows:
-            vector = np.frombuffer(value, STORED_FLOAT)
             if not at:
-                matrix = np.empty((n_rows, len(vector)), np.float32)
-            if len(vector) != matrix.shape[1]:  # of a model that changed under its name
+                matrix = np.empty((n_rows, len(value) // size), np.float32)
+            if len(value) != matrix.shape[1] * size:  # of a model that changed under its name
                 list(rows)  # to the end: an open query would outlive the record
                 raise IndexDamagedError(self.path.parent, "its vectors are not of one length")
-            found[at], matrix[at] = number, vector
+            found[at], matrix[at] = number, np.frombuffer(value, STORED_FLOAT)
             at += 1
         return found[:at], matrix[:at]
 

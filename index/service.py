@@ -45,7 +45,7 @@ def open_sound(index_dir: Path) -> Generation:
         IndexDamagedError: If no generation is sound; about the one in service.
     """
     try:
-        return _checked(_current(index_dir))
+        return _checked(in_service(index_dir))
     except IndexDamagedError as error:
         found = next((item for item in generations(index_dir) if is_sound(item.path)), None)
         if found is None:
@@ -56,6 +56,21 @@ def open_sound(index_dir: Path) -> Generation:
         )
         log.warning("%s", notice)
         return replace(found, notice=notice)
+
+
+def in_service(index_dir: Path) -> Generation:
+    """Return what `CURRENT` names; that it is missing beside generations is damage.
+
+    Raises:
+        IndexMissingError: If the folder holds no index.
+        IndexDamagedError: If that generation is not there, or its manifest cannot be read.
+    """
+    try:
+        return open_current(index_dir)
+    except IndexMissingError as error:
+        if generations(index_dir):
+            raise IndexDamagedError(index_dir, f"{CURRENT} is missing") from error
+        raise
 
 
 def generations(index_dir: Path) -> list[Generation]:
@@ -169,16 +184,6 @@ def repair_pointer(index_dir: Path, generation: Generation) -> Generation:
     return replace(generation, notice=None)
 
 
-def _current(index_dir: Path) -> Generation:
-    """Return what `CURRENT` names; that it is missing beside generations is damage."""
-    try:
-        return open_current(index_dir)
-    except IndexMissingError as error:
-        if generations(index_dir):
-            raise IndexDamagedError(index_dir, f"{CURRENT} is missing") from error
-        raise
-
-
 def _checked(generation: Generation) -> Generation:
     altered = generation.altered_files(under=RECORD)
     if altered:
@@ -199,7 +204,7 @@ def is_sound(path: Path) -> bool:
 
 def _number_in_service(index_dir: Path) -> int | None:
     try:
-        return _current(index_dir).manifest.number
+        return in_service(index_dir).manifest.number
     except IndexDamagedError:
         return None
 

@@ -209,7 +209,7 @@ class Staging:
         missing = self.record.unembedded()
         self._waiting = 0
         of = max(total or 0, self.n_embedded + len(missing))
-        for batch in _batches(missing, EMBED_BATCH):
+        for batch in batched(missing, EMBED_BATCH):
             found = self.record.passages(batch).values()
             texts = [embedded_text(article, passage) for passage, article in found]
             vectors = self.embedder.embed_passages(texts)
@@ -236,7 +236,7 @@ class Staging:
                 self._beat()
             missing = sorted(wanted - held)
             done = 0
-            for batch in _batches(missing, 1000):
+            for batch in batched(missing, 1000):
                 numbers, vectors = self.record.vectors(batch)
                 index.add(numbers.tolist(), vectors)
                 failpoint("mid_vectors")
@@ -400,10 +400,13 @@ def source_digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+def embedded_digest(article: Article, passage: Passage) -> bytes:
+    """Return the hash by which a passage's vector is known."""
+    return hashlib.sha256(embedded_text(article, passage).encode("utf-8")).digest()[:16]
+
+
 def _with_digests(article: Article, passages: Sequence[Passage]) -> list[tuple[Passage, bytes]]:
-    texts = (embedded_text(article, passage) for passage in passages)
-    digests = (hashlib.sha256(text.encode("utf-8")).digest()[:16] for text in texts)
-    return list(zip(passages, digests, strict=True))
+    return [(passage, embedded_digest(article, passage)) for passage in passages]
 
 
 def _as_first_known(article: Article, source: Source) -> Article:
@@ -414,7 +417,8 @@ def _as_first_known(article: Article, source: Source) -> Article:
     return replace(article, id=article_id(source.known_as + rest))
 
 
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items, at most `size` at a time."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -14,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from index.config import Config
-from index.errors import SourceError
+from index.errors import ArticleQAError, DiskFullError, IndexLockedError, SourceError
+from ui.options import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from index.report import BuildReport, Problem
-    from index.types import Article
 
 STOPPED, TERMINATED = 130, 143  # as shells say it: 128 and the number of the signal
 KEPT = "Stopped. The index in service is unchanged; run the same command again to go on."
+RETRY_S = 10.0  # between two attempts of a watch to build what is locked, or lacks room
 
 
 def build(
@@ -32,9 +34,19 @@ def build(
     *,
     quiet: bool = False,
     report_file: Path | None = None,
+    told: Sequence[Problem] | None = None,
     **options: Any,  # noqa: ANN401 - of build_index
 ) -> BuildReport:
-    """Build with progress bars and a summary on stderr; `quiet` leaves both out."""
+    """Build with progress bars and a summary on stderr.
+
+    Args:
+        sources: As of `build_index`.
+        config: The settings.
+        quiet: Leave bars and summary out.
+        report_file: Where to write the report.
+        told: Problems that need no second telling, if nothing else is new; None: tell all.
+        **options: Others of `build_index`.
+    """
     from index.build import build_index
     from index.embedders import embedder_named
 
@@ -49,7 +61,7 @@ def build(
             **options,
         )
 
-    return _followed(start, config, quiet=quiet, report_file=report_file)
+    return _followed(start, config, quiet=quiet, report_file=report_file, told=told)
 
 
 def add_lines(
@@ -62,22 +74,31 @@ def add_lines(
     """Add the articles that stand on stdin, one JSON object a line."""
     import sys
 
-    from index.build import build_index
+    from index.build import run_job
     from index.embedders import embedder_named
+    from index.job import Job
     from index.sources.stream import read_articles
 
     problems: list[Problem] = []
+    # Not build_index: to it, no article at all means that all sources are looked at again.
+    job = Job(index_dir=config.index_dir.absolute(), additive=True)
 
     def start(on_progress: Any) -> BuildReport:  # noqa: ANN401 - OnProgress
-        articles: Iterator[Article] = read_articles(sys.stdin.buffer, problems, fields)
-        report = build_index(
-            articles,
-            config.index_dir,
-            embedder=embedder_named(config.embedder),
-            additive=True,
-            on_progress=on_progress,
-            stall_timeout_s=config.stall_timeout_s,
-        )
+        embedder = embedder_named(config.embedder)
+        with closing(read_articles(sys.stdin.buffer, problems, fields)) as articles:
+            try:
+                report = run_job(
+                    job,
+                    given=articles,
+                    embedder=embedder,
+                    on_progress=on_progress,
+                    stall_timeout_s=config.stall_timeout_s,
+                )
+            except SourceError as error:
+                if not problems:
+                    raise
+                reasons = "".join(f"\n  {item.source}: {item.reason}" for item in problems[:10])
+                raise SourceError(f"{error} What went wrong:{reasons}") from error
         return replace(report, problems=(*problems, *report.problems))
 
     return _followed(start, config, quiet=quiet, report_file=report_file)
@@ -103,28 +124,53 @@ def run(config: Config, **job: Any) -> BuildReport:  # noqa: ANN401 - fields of 
     return _followed(start, config, quiet=False, report_file=None)
 
 
-def watch(sources: Sequence[str | Path], config: Config) -> None:
-    """Bring the index up to date whenever an article file changes, until Ctrl-C."""
+def watch(config: Config, *, as_json: bool = False, report_file: Path | None = None) -> None:
+    """Bring the index up to date whenever an article file changes, until Ctrl-C or SIGTERM."""
     from index.record import Record
     from index.roots import is_remote
     from index.service import open_sound
-    from index.watch import changes
 
     with closing(Record.open(open_sound(config.index_dir).record_path)) as record:
         roots = [Path(root) for root in record.roots() if not is_remote(root)]
-    there = [root for root in roots if root.exists() and (root.is_dir() or root.is_file())]
-    if not there:
+    if not any(root.is_dir() or root.is_file() for root in roots):
         raise SourceError("The index has no folder or file to watch.")
-    typer.echo(f"Watching {', '.join(map(str, there))} (Ctrl-C stops).", err=True)
-    try:
-        for _ in changes(there, config.index_dir):
-            try:
-                build(there, config)
-            except SourceError as error:
-                typer.echo(f"error: {error}", err=True)
-    except KeyboardInterrupt:
-        pass
+    typer.echo(f"Watching {', '.join(map(str, roots))} (Ctrl-C stops).", err=True)
+    with _sigterm_heard():
+        try:
+            for report in _builds(roots, config, quiet=as_json, report_file=report_file):
+                if as_json:
+                    print_json(report.to_dict())
+        except KeyboardInterrupt:  # between two builds: nothing was stopped
+            pass
     raise typer.Exit(0)
+
+
+def _builds(
+    roots: Sequence[Path], config: Config, *, quiet: bool, report_file: Path | None
+) -> Iterator[BuildReport]:
+    """Yield the report of each build that found something new; none of them ends the watch."""
+    from index.watch import changes
+
+    told: tuple[Problem, ...] = ()
+    retry_at: float | None = None
+    for burst in changes(roots, config.index_dir):
+        there = [root for root in roots if root.exists()]
+        is_due = retry_at is not None and time.monotonic() >= retry_at
+        if not there or not (burst or is_due):
+            continue
+        retry_at = None
+        try:
+            report = build(there, config, quiet=quiet, report_file=report_file, told=told)
+        except (IndexLockedError, DiskFullError) as error:  # these pass, and the change is waiting
+            retry_at = time.monotonic() + RETRY_S
+            if burst:
+                typer.echo(f"error: {error} Tried again every {RETRY_S:.0f} s.", err=True)
+        except ArticleQAError as error:
+            typer.echo(f"error: {error}", err=True)
+        else:
+            if _is_news(report, told):
+                yield report
+            told = report.problems
 
 
 def _followed(
@@ -133,7 +179,9 @@ def _followed(
     *,
     quiet: bool,
     report_file: Path | None,
+    told: Sequence[Problem] | None = None,
 ) -> BuildReport:
+    """Return the report of a build, having said what it says, unless all of that is `told`."""
     from rich.console import Console
 
     from ui.progress import progress_bars, summary_lines
@@ -145,12 +193,18 @@ def _followed(
     except KeyboardInterrupt as stop:
         typer.echo(KEPT, err=True)
         raise typer.Exit(TERMINATED if stop.args == (signal.SIGTERM,) else STOPPED) from None
+    if not _is_news(report, told):
+        return report
     if not quiet:
         for line in summary_lines(report, config.index_dir):
             typer.echo(line, err=True)
     if report_file is not None:
         write_report(report, report_file)
     return report
+
+
+def _is_news(report: BuildReport, told: Sequence[Problem] | None) -> bool:
+    return told is None or report.changed or report.problems != tuple(told)
 
 
 def write_report(report: BuildReport, file: Path) -> None:

@@ -164,7 +164,8 @@ def verify(
 ) -> None:
     """Check the index: files against the manifest, record against Chroma, every passage's slice.
 
-    --repair makes a damaged vector index anew, or goes back to the newest sound generation.
+    --repair makes a damaged vector index or manifest anew from the record, or goes back to the
+    newest sound generation.
 
     The exit status is 0 if all is well, 1 if anything is wrong, and stays so.
     """

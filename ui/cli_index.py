@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -16,6 +17,7 @@ from ui.building import add_lines, build, watch
 from ui.options import IndexDir, Json, print_json, settings
 
 STDIN = "-"
+COMMENT = re.compile(r"(^|\s)#.*")  # not the "#" inside an address
 
 
 def index(
@@ -67,7 +69,8 @@ def index(
 
     The exit status is 0, 2 on an error, 73 if the index is read-only, 74 if the build said nothing
     for ten minutes (stall_timeout_s), as when a disk does not answer, 75 if another process is
-    building this index, 130 or 143 if it was stopped.
+    building this index, 130 or 143 if it was stopped. A watch reports what goes wrong and goes on;
+    Ctrl-C or SIGTERM between two builds end it with 0.
     """
     config = settings(index_dir, embedder=embedder)
     asked = [*(sources or []), *_addresses(urls)]
@@ -95,7 +98,7 @@ def index(
     if as_json:
         print_json(done.to_dict())
     if watching:
-        watch(asked, config)
+        watch(config, as_json=as_json, report_file=report)
 
 
 def export(
@@ -137,14 +140,20 @@ def _addresses(file: Path | None) -> list[str]:
     if file is None:
         return []
     try:
-        text = sys.stdin.read() if str(file) == STDIN else file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        data = sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
         raise SourceError(f"The list of addresses {file} cannot be read: {error}.") from error
-    lines = [line.split(" #")[0].strip() for line in text.splitlines()]
-    found = [line for line in lines if line and not line.startswith("#")]
-    for line in found:
-        if not is_url(line):
-            raise SourceError(f"{file}: {line!r} is not an address that begins with https://.")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"The list of addresses {file} is not UTF-8: {error}.") from error
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        address = COMMENT.sub("", line).strip()
+        if address and not is_url(address):
+            raise SourceError(
+                f"{file}, line {number}: {address!r} is not an address that begins with https://."
+            )
+        found += [address] if address else []
     if not found:
         raise SourceError(f"{file} holds no addresses.")
     return found

@@ -36,6 +36,10 @@ def _of_records(parse: Callable[[str, str, Mapping[str, str]], ParsedSource]) ->
     return lambda name, data, options: parse(name, decode_text(data), options.fields)
 
 
+def _jsonl(name: str, data: bytes, options: ParseOptions) -> ParsedSource:
+    return parse_jsonl(name, decode_text(data), options.fields, alone=options.alone)
+
+
 def _html(name: str, data: bytes, _options: ParseOptions) -> ParsedSource:
     return parse_html(name, decode_html(data))
 
@@ -77,7 +81,7 @@ def _zip(name: str, data: bytes, options: ParseOptions) -> ParsedSource:
 
 
 _PLAIN, _MARKDOWN = _of_text(parse_plain), _of_text(parse_markdown)
-_JSON, _JSONL, _TABLE = map(_of_records, (parse_json, parse_jsonl, parse_table))
+_JSON, _TABLE = map(_of_records, (parse_json, parse_table))
 
 FORMATS: Mapping[str, Parser] = MappingProxyType(
     {
@@ -90,8 +94,8 @@ FORMATS: Mapping[str, Parser] = MappingProxyType(
         ".xhtml": _html,
         ".mhtml": _mhtml,
         ".mht": _mhtml,
-        ".jsonl": _JSONL,
-        ".ndjson": _JSONL,
+        ".jsonl": _jsonl,
+        ".ndjson": _jsonl,
         ".json": _JSON,
         ".csv": _TABLE,
         ".tsv": _TABLE,

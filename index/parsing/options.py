@@ -49,12 +49,18 @@ class ParseOptions:
     hints: Hints = Hints()
     # Of json, jsonl and csv records: field of Article -> key; none: the keys that are usual.
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+    alone: bool = False  # one line of a stream: only an id of its own names it, never its place
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
-        return {"hints": self.hints.to_dict(), "fields": dict(self.fields)}
+        hints = self.hints.to_dict()
+        return {"hints": hints, "fields": dict(self.fields), "alone": self.alone}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the options that `to_dict` described."""
-        return cls(hints=Hints.from_dict(values["hints"]), fields=dict(values["fields"]))
+        return cls(
+            hints=Hints.from_dict(values["hints"]),
+            fields=dict(values["fields"]),
+            alone=values["alone"],
+        )

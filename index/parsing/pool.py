@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict
@@ -73,7 +73,7 @@ class ParserPool:
         for child in idle:
             child.end()
 
-    def parse(self, tasks: Iterable[ParseTask]) -> Iterator[ParseOutcome]:
+    def parse(self, tasks: Iterable[ParseTask]) -> Generator[ParseOutcome]:
         """Yield the outcome of each task, in order; take further tasks as outcomes are taken.
 
         May be called again while an iterator of an earlier call is open, also by what produces

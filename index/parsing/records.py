@@ -24,7 +24,9 @@ TEXT_KEYS = ("text", "body", "content")
 _LIST_KEYS = ("articles", "items", "records", "data")  # a list of records inside one object
 
 
-def parse_jsonl(name: str, text: str, keys: Mapping[str, str] = NO_KEYS) -> ParsedSource:
+def parse_jsonl(
+    name: str, text: str, keys: Mapping[str, str] = NO_KEYS, *, alone: bool = False
+) -> ParsedSource:
     """Return the articles in a file with one JSON object per line; empty lines do nothing.
 
     Args:
@@ -32,13 +34,14 @@ def parse_jsonl(name: str, text: str, keys: Mapping[str, str] = NO_KEYS) -> Pars
         text: Its text.
         keys: Field of `Article` → key of the records, "meta.date" for one in an inner object;
             fields that are not in it have their usual keys.
+        alone: Whether it is one line of many: its place then is no name, and is left empty.
 
     Raises:
         ParseError: If no line gives an article.
     """
     # not splitlines(): a JSON string may hold U+2028 as it is
     lines = enumerate(text.split("\n"), start=1)
-    loaded = ((f"line {n}", n, _load(line)) for n, line in lines if line.strip())
+    loaded = ((f"line {n}", "" if alone else n, _load(line)) for n, line in lines if line.strip())
     return read_records(name, loaded, keys)
 
 
@@ -71,13 +74,13 @@ def _load(text: str) -> object:
 
 
 def read_records(
-    name: str, records: Iterable[tuple[str, int, object]], keys: Mapping[str, str]
+    name: str, records: Iterable[tuple[str, int | str, object]], keys: Mapping[str, str]
 ) -> ParsedSource:
     """Return the articles in records.
 
     Args:
         name: The source's name.
-        records: Each with its place in words and its number.
+        records: Each with its place in words and the number that names it without an id.
         keys: See `parse_jsonl`.
 
     Raises:
@@ -111,7 +114,7 @@ def read_records(
 
 
 def _read_record(
-    name: str, number: int, record: object, keys: Mapping[str, str]
+    name: str, number: int | str, record: object, keys: Mapping[str, str]
 ) -> tuple[Article, tuple[str, ...]]:
     """Return the article in a record, with a reason for each value that was left out.
 
@@ -188,7 +191,7 @@ def _read_captions(value: object) -> tuple[list[str], tuple[str, ...]]:
     return captions, ("captions are not a list of texts",)
 
 
-def _record_id(own: object, number: int) -> str:
+def _record_id(own: object, number: int | str) -> str:
     """Return the record's own id, else its place in the file."""
     if isinstance(own, int) and not isinstance(own, bool):
         own = str(own)

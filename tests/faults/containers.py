@@ -64,10 +64,10 @@ def epub(chapter: object, *, doctype: bytes = b"", inside: bytes = b"") -> bytes
 
 
 def pdf_files() -> Iterator[Made]:
-    whole = text_pdf([SENTENCE.format("pdf")] * 3)
+    whole = text_pdf([SENTENCE.format(word) for word in ("pdf", "second", "third")])
     for percent in (0, 10, 50, 90, 99):
         yield f"pdf/cut{percent}.pdf", whole[: len(whole) * percent // 100], case_of("either")
-    yield "pdf/whole.pdf", whole, case_of("either")  # "read" where PDF is a known format
+    yield "pdf/whole.pdf", whole, case_of("read", text=SENTENCE.format("pdf"))
     yield "pdf/header.pdf", b"%PDF-1.7\n", case_of("refused")
     noise = random.Random(7).randbytes(200_000)
     yield "pdf/noise.pdf", noise, case_of("refused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from index.lock import hold
+from tests.index.web_server import Answer, serving
 from ui import cli
 
 pytestmark = pytest.mark.filterwarnings(
@@ -141,6 +144,18 @@ def test_repairing_by_going_back(desk, called):
     assert called("verify").code == 0
 
 
+def test_a_repair_waits_for_nobody(desk, called):
+    called("index", "news")
+    (desk / ".article-qa" / "CURRENT").unlink()
+    assert called("verify").out.startswith("wrong: CURRENT is missing")
+    with hold(desk / ".article-qa"):
+        busy = called("verify", "--repair")
+    assert (busy.code, "Another process" in busy.err) == (75, True)
+    done = called("verify", "--repair")
+    assert (done.code, "generation 1 is in service now" in done.out) == (0, True)
+    assert called("verify").code == 0
+
+
 def test_an_index_in_one_file(desk, called):
     called("index", "news")
     assert called("export", "news.aqa").code == 0
@@ -176,6 +191,77 @@ def test_lines_on_stdin_join_those_before(desk):
     assert first["problems"][0]["source"] == "stdin, line 2"
     second = piped(json.dumps({"title": "Two", "text": "The second text, not the first."}))
     assert (second["n_articles"], second["removed"]) == (2, 0)
+
+
+@pytest.fixture
+def typed_in(monkeypatch):
+    """Return what puts bytes on stdin."""
+
+    def put(data):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="ascii"))
+
+    return put
+
+
+def test_stdin_without_an_article(desk, called, typed_in):
+    typed_in(b"nonsense\r\n{}\r\n")
+    nothing = called("index", "-")
+    assert (nothing.code, "No article could be read" in nothing.err) == (2, True)
+    assert "stdin, line 1: is not a JSON object" in nothing.err
+    assert "stdin, line 2: has no text" in nothing.err
+    assert called("index", "news").code == 0
+    (desk / "news" / "bus.txt").write_text("The bus story\n\nThe bus goes again on Friday.\n")
+    typed_in(b"")
+    report = json.loads(called("index", "-", "--json").out)  # no look at the folders
+    assert (report["n_articles"], report["changed"], report["problems"]) == (2, False, [])
+    line = {"headline": "Tram", "text": "The tram stands.", "url": "https://post.example.org/t"}
+    typed_in(b"\xef\xbb\xbf" + f"{json.dumps(line)}\r\nbad\r\n{json.dumps(line)}".encode())
+    report = json.loads(called("index", "-", "--json", "--field", "title=headline").out)
+    assert (report["n_articles"], report["added"]) == (3, 1)
+    assert [item["source"] for item in report["problems"]] == ["stdin, line 2", "stdin, line 3"]
+    assert "Tram" in ids(called)
+
+
+def test_a_list_of_addresses(desk, called, typed_in, monkeypatch):
+    monkeypatch.setenv("ARTICLE_QA_ALLOW_LOOPBACK", "1")
+    page = "<html><head><title>The {0} story</title></head><body><article><p>The {0} was closed on "
+    page += "Monday, said its master Jo Dale.</p></article></body></html>"
+    pages = {f"/{name}": Answer(page.format(name).encode()) for name in ("tram", "bus")}
+    with serving(pages) as server:
+        text = (
+            f"# Two pages\r\n\r\n{server.url}/tram\r\n  {server.url}/bus#top\t# with a comment\r\n"
+            f"{server.url}/tram\r\n   # {server.url}/no\r\n{server.url}/bus\r\n"
+        )
+        typed_in(text.encode("utf-8-sig"))
+        report = json.loads(called("index", "--urls", "-", "--json").out)
+        assert (report["added"], report["problems"]) == (2, [])
+        assert server.targets == ["/tram", "/bus"]
+        (desk / "urls.txt").write_text(f"{server.url}/tram\n{server.url}/gone\n")
+        report = json.loads(called("index", "news", "--urls", "urls.txt", "--json").out)
+        assert (report["added"], report["n_articles"]) == (2, 4)
+        (problem,) = report["problems"]
+        assert problem["source"] == f"{server.url}/gone"
+        assert server.targets[2:] == ["/tram", "/gone"]
+
+
+@pytest.mark.parametrize(
+    ("data", "part"),
+    [
+        (
+            b"https://a.example/1\n\n\xc3\xa9t\xc3\xa9\n",
+            "line 3: 'été' is not an address",
+        ),
+        (b"\xef\xbb\xbf# nothing\r\n\r\n", "urls.txt holds no addresses."),
+        (b"", "urls.txt holds no addresses."),
+        (b"\xff\xfeh\x00", "urls.txt is not UTF-8"),
+        (b"file:///etc/passwd", "line 1: 'file:///etc/passwd' is not an address"),
+    ],
+)
+def test_a_list_of_addresses_that_cannot_be_used(desk, called, data, part):
+    (desk / "urls.txt").write_bytes(data)
+    done = called("index", "--urls", "urls.txt")
+    assert (done.code, part in done.err) == (2, True), done.err
+    assert not (desk / ".article-qa").exists()
 
 
 def test_what_is_typed_wrong(desk, called):
