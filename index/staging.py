@@ -231,7 +231,7 @@ class Staging:
         if index is None:
             held, index = set(), ChromaVectors.create(path)
         with closing(index):
-            for batch in _batches(sorted(held - wanted), 1000):
+            for batch in batched(sorted(held - wanted), 1000):
                 index.delete(batch)
                 self._beat()
             missing = sorted(wanted - held)
