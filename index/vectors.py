@@ -166,16 +166,20 @@ def finalise(path: Path) -> None:
     """Make Chroma write everything it holds at `path` into its HNSW files.
 
     Closing alone leaves up to `SYNC_THRESHOLD` vectors in a log that every later opening replays.
-    There is no call for it (chroma #7463): a tiny threshold, a reopening and a query do it.
+    There is no call for it (chroma #7463): a tiny threshold and, opened anew, a query do it.
     """
-    for threshold in (2, SYNC_THRESHOLD):
-        index = ChromaVectors.open(path)
-        collection: Any = index._collection
-        if collection.count():
-            probe = collection.peek(limit=1)["embeddings"]
-            collection.query(query_embeddings=probe, n_results=1, include=[])
-        collection.modify(configuration={"hnsw": {"sync_threshold": threshold}})
-        index.close()
+    _set_sync_threshold(path, 2)
+    _set_sync_threshold(path, SYNC_THRESHOLD, query_first=True)
+
+
+def _set_sync_threshold(path: Path, threshold: int, *, query_first: bool = False) -> None:
+    index = ChromaVectors.open(path)
+    collection: Any = index._collection
+    if query_first and collection.count():
+        probe = collection.peek(limit=1)["embeddings"]
+        collection.query(query_embeddings=probe, n_results=1, include=[])
+    collection.modify(configuration={"hnsw": {"sync_threshold": threshold}})
+    index.close()
 
 
 def _connect(path: Path) -> Client:
