@@ -11,6 +11,7 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -256,8 +257,9 @@ class Staging:
         n_articles, n_passages = self.record.counts()
         first, last = self.record.date_range()
         self.record.close()
-        problems = verify_record(staging / RECORD, self._beat)
-        problems += verify_vectors(staging / RECORD, staging / CHROMA)
+        with ThreadPoolExecutor(1) as beside:  # SQLite and Chroma work outside of Python's lock
+            vectors = beside.submit(verify_vectors, staging / RECORD, staging / CHROMA)
+            problems = verify_record(staging / RECORD, self._beat) + vectors.result()
         self._beat()
         if problems:
             raise BuildFailedError(
