@@ -182,9 +182,9 @@ def _distinct(asked: Question, best: _Group, others: Sequence[_Group]) -> Iterat
 def _contradict(asked: Question, one: _Group, other: _Group) -> bool:
     """Return whether two different values cannot both be true, as far as words can tell.
 
-    They must be of one sort. Of one story they must be two people's accounts: neither an article
-    nor its copies contradict themselves. Two places of one sentence are likely one within the
-    other.
+    They must be of one sort. Of one story they must be two people's accounts, or one sentence that
+    a copy tells with another value: otherwise neither an article nor its copies contradict
+    themselves. Two places of one sentence are likely one within the other.
     """
     first, second = one.pieces[0], other.pieces[0]
     types = value_type(one.words[0], asked.kind), value_type(other.words[0], asked.kind)
@@ -196,6 +196,8 @@ def _contradict(asked: Question, one: _Group, other: _Group) -> bool:
         return False
     known = set(map(_story, one.pieces))
     if any(_story(item) not in known for item in other.pieces):
+        return True
+    if first.found_in.article.id != second.found_in.article.id and _repeats(first, second):
         return True
     speakers = _speaker(first), _speaker(second)
     return all(speakers) and not same_name(*speakers)

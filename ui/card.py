@@ -83,12 +83,12 @@ def _title(title: str) -> str:
 
 
 def also_in(copies: Sequence[Copy]) -> str:
-    """Return "Also in: Courier (23 May 2023), Post", or nothing where there are no copies."""
+    """Return "The same story in: Courier (23 May 2023), Post"; nothing where there is none."""
     if not copies:
         return ""
     named = ", ".join(map(copy_label, copies[:MAX_COPIES]))
     more = f" and {len(copies) - MAX_COPIES} more" if len(copies) > MAX_COPIES else ""
-    return f"Also in: {named}{more}"
+    return f"The same story in: {named}{more}"
 
 
 def _also_in(copies: Sequence[Copy]) -> str:

@@ -81,7 +81,7 @@ def summary_lines(report: BuildReport, index_dir: Path) -> Iterator[str]:
     if report.embedded and seconds >= MIN_SHOWN_S:
         yield "Time: " + " · ".join(f"{name} {spent:.1f} s" for name, spent in phases(report))
     if report.n_stories and (copies := report.n_articles - report.n_stories):
-        yield f"{count(copies, 'article')} among them repeat another one: each story has one voice."
+        yield f"Copies of others among them: {copies:,}. All copies of a story are one voice."
     if report.renamed:
         yield f"{count(report.renamed, 'file')} had another name before."
     if report.passed_over:

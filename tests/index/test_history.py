@@ -151,6 +151,18 @@ def test_copies_are_one_story_with_one_voice(index_dir, news, build_here, record
     assert outlets == {None, "Courier", "Ledger"}
 
 
+def test_a_copy_with_another_figure_is_heard_too(index_dir, news, build_here, tiny):
+    text = (news / "0.txt").read_text() + " In all 12 people are missing, the governor said."
+    for name, said in (("old", text), ("new", text.replace("12 people", "18 people"))):
+        (news / f"{name}.json").write_text(json.dumps({"title": name, "text": said}))
+    assert build_here(index_dir, news).n_stories == 4
+    with closing(Searcher.open(index_dir, tiny)) as searcher:
+        found = searcher.search("How many people are missing?", n=20)
+    missing = [item for item in found if "people are missing" in item.passage.text]
+    assert sorted(item.article.title for item in missing) == ["new", "old"]
+    assert all(item.copies for item in missing)
+
+
 def test_stories_change_with_their_articles(index_dir, news, build_here, write_story, record):
     (news / "copy.txt").write_bytes((news / "0.txt").read_bytes())
     assert build_here(index_dir, news).n_stories == 4

@@ -516,9 +516,9 @@ def test_a_card_names_the_outlets_of_the_copies(citation, copies):
     page = check_harmless(render.card(1, citation))
     links = [href for href in page.attributes("href") if href.startswith("/article/")]
     assert len(links) == 1, "a click on the card opens the article that is quoted"
-    assert ("Also in: " in page.text) == bool(copies)
+    assert ("The same story in: " in page.text) == bool(copies)
     answer = Answer(question="q", understood="q", text="t", found=True, citations=(citation,))
-    assert ("Also in:" in render.answer_as_text(answer, 60)) >= bool(copies)
+    assert ("The same story in:" in render.answer_as_text(answer, 60)) >= bool(copies)
 
 
 def test_the_copies_are_named_with_their_days_and_counted():
@@ -528,8 +528,8 @@ def test_the_copies_are_named_with_their_days_and_counted():
             [("Courier", date(2023, 5, 23)), (None, None), *[("Post", None)] * 5]
         )
     ]
-    assert also_in(copies) == "Also in: Courier (23 May 2023), T, Post, Post and 3 more"
-    assert also_in(copies[:1]) == "Also in: Courier (23 May 2023)"
+    assert also_in(copies) == "The same story in: Courier (23 May 2023), T, Post, Post and 3 more"
+    assert also_in(copies[:1]) == "The same story in: Courier (23 May 2023)"
     assert also_in([]) == ""
 
 
