@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from threading import Event
 
@@ -12,8 +13,9 @@ from index.sources.folder import ARTICLE_SUFFIXES, IGNORE_FILE
 DEBOUNCE_MS = 1_600  # a burst of changes is one
 STEP_MS = 200  # quiet for so long ends a burst
 BEAT_MS = 1_000  # without news for so long, a look whether what is watched still stands there
+DELETED = 3  # watchfiles.Change
 
-Identity = tuple[int, int]  # device and inode
+Identity = tuple[int, int, int, int]  # device, inode; of a file also time and size, else 0
 
 
 def changes(
@@ -23,7 +25,7 @@ def changes(
 
     The first set is `paths`: before the watch began anything may have changed. An empty one says
     that for a second nothing did. What is replaced, as editors do it with files and `mv` with
-    folders, is watched on; what is away is waited for.
+    folders, is watched on, and what is away waited for; the set after such a change is `paths`.
 
     Args:
         paths: Files and folders to watch.
@@ -35,17 +37,21 @@ def changes(
     """
     roots = [path.resolve() for path in paths]
     is_news = _filter(roots, index_dir.resolve())
-    seen: dict[Path, Identity] = {}
-    unheard = set(roots)  # changed, or may have, while nobody listened
     while True:
-        before, seen = seen, _identities(roots)
-        unheard |= {root for root in roots if seen.get(root) != before.get(root)}
+        seen = _identities(roots)
+        unheard = set(roots)  # while nobody listened anything may have changed
         for burst in _bursts(seen, is_news, stop):
-            yield burst | unheard
+            heard = {Path(name) for _, name in burst}
+            yield heard | unheard
             unheard = set()
-            # The system watches inodes, and is deaf to what takes their place.
-            if _identities(roots) != seen:
+            # The system watches inodes. It is deaf to what takes their place, and from the moment
+            # that one goes, even if it is back, or its number is given to another, soon after.
+            gone = {Path(name) for change, name in burst if change == DELETED}
+            now = _identities(roots)
+            changed = {root for root in roots if now.get(root) != seen.get(root)}
+            if not gone.isdisjoint(roots) or changed - heard or _inodes(now) != _inodes(seen):
                 break
+            seen = now
         else:
             if stop is not None and stop.is_set():
                 return
@@ -53,12 +59,12 @@ def changes(
 
 def _bursts(
     there: Collection[Path], is_news: Callable[[object, str], bool], stop: Event | None
-) -> Iterator[set[Path]]:
-    """Yield what changes, or nothing at every beat, until the watch ends."""
+) -> Iterator[Set[tuple[int, str]]]:
+    """Yield what changes and how, or nothing at every beat, until the watch ends."""
     from watchfiles import watch
 
     try:
-        for burst in watch(
+        yield from watch(
             *there,
             watch_filter=is_news,
             debounce=DEBOUNCE_MS,
@@ -67,8 +73,7 @@ def _bursts(
             yield_on_timeout=True,
             ignore_permission_denied=True,  # the build says which folder it cannot read
             stop_event=stop,
-        ):
-            yield {Path(name) for _, name in burst}
+        )
     except FileNotFoundError:  # gone since it was looked for
         return
     except (OSError, RuntimeError) as error:  # watchfiles' own error is a RuntimeError
@@ -86,8 +91,14 @@ def _identities(roots: Sequence[Path]) -> dict[Path, Identity]:
             status = root.stat()
         except OSError:
             continue
-        found[root] = (status.st_dev, status.st_ino)
+        is_file = stat.S_ISREG(status.st_mode)
+        content = (status.st_mtime_ns, status.st_size) if is_file else (0, 0)
+        found[root] = (status.st_dev, status.st_ino, *content)
     return found
+
+
+def _inodes(identities: Mapping[Path, Identity]) -> dict[Path, tuple[int, int]]:
+    return {root: identity[:2] for root, identity in identities.items()}
 
 
 def _filter(roots: Sequence[Path], index_dir: Path) -> Callable[[object, str], bool]:
