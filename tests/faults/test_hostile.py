@@ -9,12 +9,16 @@ import socketserver
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from index.record import Record
+from index.service import open_sound
+from index.verify import verify
 from tests.faults.corpus import Canaries, HostileCase, build_corpus
 from tests.faults.tier import T0, TIER
 
@@ -28,9 +32,23 @@ SECRET = "4f1d canary words 9b7e"
 # By the clock, of one source, with the start of the next child. The kernel allows 30 s of processor
 # time, which on a busy computer are more by the clock; there the parent allows 60.
 MOST_SECONDS = 60 + 3
+T0_SHARE = 0.1  # of the cases that the small size indexes by a command
 MOST_GROWTH = 50_000_000  # bytes of the parent
 MOST_CHILD = 1 << 30
 AT_A_LOSS = ("could not be parsed", "ended the reading process")
+
+
+# What stands in the table, by the folder of the corpus ("heavy" and "good" go by the kind of file).
+CLASSES = {
+    "F1": ("hostile PDF files", {"pdf"}),
+    "F3": ("archives and packed documents, bombs among them", {"docx", "epub", "zip"}),
+    "F4": ("feeds, sitemaps and lists with entities", {"lists"}),
+    "F5": ("odd file names", {"names"}),
+    "F6": ("pipes, devices, links and sparse files", {"special"}),
+    "F7": ("texts in odd encodings and of odd characters", {"text"}),
+    "F8": ("pages, mail and records", {"csv", "eml", "html", "json", "md"}),
+}
+SUFFIXES = {"jsonl": "json", "txt": "text", "xhtml": "html"}
 
 
 @dataclass
@@ -168,6 +186,80 @@ def test_what_can_be_read_is_read(reading: Reading) -> None:
     assert [path for path, seen in readable.items() if not seen or not seen["articles"]] == []
     assert [path for path, seen in readable.items() if seen and not seen["has_text"]] == []
     assert sum(path.startswith(b"good/") for path in readable) == 20
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_each_case_of_a_class(reading: Reading, tally: Any, name: str) -> None:
+    """All of the above, case by case: the lines of the table."""
+    what, kinds = CLASSES[name]
+    cases = {path: case for path, case in reading.cases.items() if kind_of(path) in kinds}
+    if not cases:
+        pytest.skip("none of them takes long")
+    large = ", large" if any(case.heavy for case in cases.values()) else ""
+    with tally(name, what + large) as table:
+        for path, case in cases.items():
+            with table.run(path):
+                seen = reading.seen.get(path)
+                is_source = case.kind == "listing" or is_known(path)
+                assert (seen is not None) == (is_source and case.outcome != "unseen")
+                if seen is not None:
+                    table.note(seen["seconds"])
+                    as_expected(case, seen)
+
+
+def kind_of(path: bytes) -> str:
+    """Return the folder of a case, or of one that takes long or is good, its kind of file."""
+    folder, _, name = os.fsdecode(path).partition("/")
+    suffix = Path(name).suffix.removeprefix(".")
+    return SUFFIXES.get(suffix, suffix) if folder in {"heavy", "good"} else folder
+
+
+def as_expected(case: HostileCase, seen: dict[str, Any]) -> None:
+    assert seen["articles"] or seen["reasons"] or case.kind == "listing"
+    assert case.outcome != "read" or (seen["articles"] and seen["has_text"])
+    assert case.outcome != "refused" or not seen["articles"]
+    assert seen["exact"]
+    assert not seen["has_absent"]
+    assert not seen["has_canary"]
+    assert seen["seconds"] <= MOST_SECONDS
+
+
+def test_a_folder_of_them_is_indexed_by_one_command(tmp_path: Path) -> None:
+    """What is good is found, with exact quotes; what is not has a line in the report."""
+    news, report_file = tmp_path / "news", tmp_path / "report.json"
+    cases = build_corpus(news, Canaries(tmp_path / "secret.txt", "http://127.0.0.1:1/"))
+    keep = [case for case in cases if TIER is not T0 or hash_of(case.path) < T0_SHARE]
+    if len(keep) < len(cases):
+        drop = {os.fsencode(news) + b"/" + case.path for case in cases if case not in keep}
+        for path in drop:
+            os.unlink(path)
+    index_dir = tmp_path / "index"
+    argv = ["index", str(news), "--index", str(index_dir), "--report", str(report_file)]
+    run = subprocess.run(
+        [sys.executable, "-m", "ui.cli", *argv],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    report = json.loads(report_file.read_text(encoding="utf-8"))
+    named = {item["source"] for item in report["problems"]}
+    with closing(Record.open(open_sound(index_dir).record_path)) as record:
+        texts = [article.text for article in record.articles()]
+    for case in keep:
+        if case.kind == "articles" and is_known(case.path):
+            if case.outcome == "read" and case.text:
+                assert any(case.text in text for text in texts), case.path
+            if case.outcome == "refused":
+                assert any(Path(os.fsdecode(case.path)).name in name for name in named), case.path
+    assert verify(open_sound(index_dir)) == []
+    assert all(line.isprintable() for line in run.stderr.splitlines())
+
+
+def hash_of(path: bytes) -> float:
+    """Return a number from 0 to 1 that stands for a path."""
+    return hashlib.sha256(path).digest()[0] / 256
 
 
 def test_hidden_text_is_no_article_text(reading: Reading) -> None:
