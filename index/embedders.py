@@ -11,6 +11,7 @@ from index.errors import ConfigError
 from index.llama import LlamaEmbedding, as_embedder
 
 BUNDLED = "bundled"
+BUNDLED_NAMES = frozenset({"all-MiniLM-L6-v2-int8"})  # of all versions: before the "@" of their ids
 EXPECTED = (
     'Give "bundled", a folder with an ONNX model and its manifest.json, or PACKAGE.MODULE:NAME of '
     "an embedder or of a function that makes one, e.g. my_models:embedder."
@@ -45,6 +46,23 @@ def embedder_named(name: str) -> Embedder | None:
         kind = type(model).__name__
         raise ConfigError(f"{name!r} is a {kind}, which is no embedder. {EXPECTED}")
     return as_embedder(model)
+
+
+def require_bundled(built_with: str) -> None:
+    """Check that an index is the bundled embedder's, of this version or another.
+
+    Whoever names no embedder has not asked for all vectors to be replaced: a scheduled run may only
+    lack the setting that the first one had.
+
+    Raises:
+        ConfigError: If not; says how to name the right one, and how to change on purpose.
+    """
+    if built_with.partition("@")[0] not in BUNDLED_NAMES:
+        raise ConfigError(
+            f"The index was made with the embedder {built_with!r}, and the bundled one would "
+            "replace all its vectors. Name the embedder that it was made with: --embedder NAME, or "
+            "for all commands ARTICLE_QA_EMBEDDER=NAME. To change on purpose: --embedder bundled."
+        )
 
 
 def _is_embedder(model: object) -> bool:

@@ -118,7 +118,7 @@ class ModelMismatchError(ArticleQAError):
         super().__init__(
             f"The index at {path} was built with {built_with!r} but {loaded!r} is loaded, "
             "so they cannot be compared. Rebuild it: article-qa index FOLDER --rebuild, "
-            "or use the model the index was built with."
+            "or name the model it was built with: ARTICLE_QA_EMBEDDER=NAME."
         )
         self.path, self.built_with, self.loaded = path, built_with, loaded
 

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from index.config import Config
-from index.errors import ArticleQAError, DiskFullError, IndexLockedError, SourceError
+from index.errors import (
+    ArticleQAError,
+    DiskFullError,
+    IndexDamagedError,
+    IndexLockedError,
+    IndexMissingError,
+    SourceError,
+)
 from ui.options import print_json
 
 if TYPE_CHECKING:
@@ -64,6 +71,20 @@ def build(
     return _followed(start, config, quiet=quiet, report_file=report_file, told=told)
 
 
+def require_embedder(config: Config) -> None:
+    """Check that a build by the settings alone does not embed everything anew by mistake.
+
+    Raises:
+        ConfigError: If the index is another embedder's, and none is set.
+    """
+    from index.embedders import BUNDLED, require_bundled
+    from index.generation import open_current
+
+    if config.embedder == BUNDLED:
+        with suppress(IndexMissingError, IndexDamagedError):  # the build will say so, or repair it
+            require_bundled(open_current(config.index_dir).manifest.settings["embedder"])
+
+
 def add_lines(
     config: Config,
     fields: Mapping[str, str] | None,
@@ -110,6 +131,7 @@ def run(config: Config, **job: Any) -> BuildReport:  # noqa: ANN401 - fields of 
     from index.embedders import embedder_named
     from index.job import Job
 
+    require_embedder(config)
     whole = Job(index_dir=config.index_dir.absolute(), **job)
 
     def start(on_progress: Any) -> BuildReport:  # noqa: ANN401 - OnProgress

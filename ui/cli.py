@@ -23,7 +23,7 @@ from index.errors import ArticleQAError, QuestionError
 from index.filters import Filters, outlet_key
 from index.roots import is_url
 from ui import cli_articles, cli_generations, cli_index
-from ui.building import build
+from ui.building import build, require_embedder
 from ui.options import (
     DAY,
     NOT_FOUND,
@@ -140,6 +140,7 @@ def chat(
     """
     config = settings(index_dir, port=port, host=host)
     if paths:
+        require_embedder(config)
         build([item if is_url(item) else Path(item) for item in paths], config)
 
     from index.service import open_sound

@@ -13,7 +13,7 @@ import typer
 
 from index.errors import ConfigError, SourceError
 from index.roots import is_url
-from ui.building import add_lines, build, watch
+from ui.building import add_lines, build, require_embedder, watch
 from ui.options import IndexDir, Json, print_json, settings
 
 STDIN = "-"
@@ -73,6 +73,8 @@ def index(
     Ctrl-C or SIGTERM between two builds end it with 0.
     """
     config = settings(index_dir, embedder=embedder)
+    if embedder is None and not rebuild:
+        require_embedder(config)
     asked = [*(sources or []), *_addresses(urls)]
     mapping = _mapping(field)
     if STDIN in asked:

@@ -285,6 +285,17 @@ def test_the_wrong_embedder_is_refused_with_what_to_do(desk, called, monkeypatch
     assert (done.code, "--rebuild" in done.err, "tiny@1" in done.err) == (2, True, True)
 
 
+def test_no_build_replaces_a_foreign_embedder_by_mistake(desk, called, monkeypatch):
+    called("index", "news")
+    monkeypatch.delenv("ARTICLE_QA_EMBEDDER")
+    for args in (("index",), ("index", "news"), ("articles", "remove", "news")):
+        done = called(*args)
+        assert (done.code, "'tiny@1'" in done.err, "--embedder NAME" in done.err) == (2, True, True)
+    done = called("index", "--embedder", "bundled")
+    assert done.code == 0, done.err
+    assert called("index").code == 0
+
+
 def test_a_report_for_machines(desk, called):
     (desk / "news" / "bad.json").write_text("{")
     called("index", "news", "--report", "report.json")
