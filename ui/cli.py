@@ -188,7 +188,7 @@ def verify(
     summary = open_current(folder).summary
     typer.echo(
         f"Generation {summary.generation} is sound: {summary.n_articles:,} articles, "
-        f"{summary.n_passages:,} passages, every one an exact slice and found by its vector."
+        f"{summary.n_passages:,} passages, every one an exact slice of its article with its vector."
     )
 
 
