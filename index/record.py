@@ -216,6 +216,11 @@ class Record:
         )
         return map(article_from, self._rows(query))
 
+    def single_articles(self) -> dict[str, str]:
+        """Return name → article id of the sources that are one article each."""
+        query = "SELECT source_name, min(id) FROM article GROUP BY source_name HAVING count(*) = 1"
+        return dict(self._rows(query))
+
     def versions(self) -> dict[str, str]:
         """Return article id → version."""
         return dict(self._rows("SELECT id, version FROM article"))

@@ -77,6 +77,8 @@ class Staging:
         self.n_embedded = 0  # passages whose vectors this build has computed
         self._waiting = 0  # passages stored since the last embedding, at most
         self._excluded: set[str] = set()
+        self._singles = _singles_of(base)
+        self._single_ids = frozenset(self._singles.values())
 
     @classmethod
     def start(
@@ -131,8 +133,12 @@ class Staging:
         """Store one source, its articles already cut into passages."""
         taken: set[str] = set()
         chunked: list[Chunked] = []
-        for article, passages in articles:
-            unique = self._with_free_id(_as_first_known(article, source), source.name, taken)
+        found = list(articles)
+        for article, passages in found:
+            known = _as_first_known(article, source)
+            if len(found) == 1:
+                known = self._as_same_path(known, source)
+            unique = self._with_free_id(known, source.name, taken)
             if unique.id in self._excluded:
                 continue
             taken.add(unique.id)
@@ -323,6 +329,17 @@ class Staging:
         finally:
             record.close()
 
+    def _as_same_path(self, article: Article, source: Source) -> Article:
+        """Return the only article of a source with the id it had: a page that gained an address.
+
+        Or lost it. With one address and then another, a file that is overwritten is two articles.
+        """
+        before = self._singles.get(source.name)
+        if source.root == GIVEN or before is None or article.id in self._single_ids:
+            return article
+        by_path = article_id(source.known_as or source.name)
+        return replace(article, id=before) if by_path in {before, article.id} else article
+
     def _with_free_id(self, article: Article, source_name: str, taken: set[str]) -> Article:
         # Two sources may claim one URL (a page saved twice): the second is known by its source.
         owner = self.record.owner(article.id)
@@ -335,6 +352,13 @@ class Staging:
         ):
             ordinal += 1
         return replace(article, id=free)
+
+
+def _singles_of(base: Generation | None) -> dict[str, str]:
+    if base is None:
+        return {}
+    with closing(Record.open(base.record_path)) as record:
+        return record.single_articles()
 
 
 def current_or_none(index_dir: Path) -> Generation | None:

@@ -11,6 +11,7 @@ from index.errors import SourceError
 from index.generation import open_current
 from index.record import Record
 from index.search import Searcher
+from index.types import article_id
 from index.verify import verify
 
 pytestmark = pytest.mark.filterwarnings(
@@ -48,6 +49,48 @@ def sources(record):
 
 
 # Versions
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_a_file_that_gains_or_loses_its_address_is_the_same_article(
+    index_dir, news, build_here, record, rebuild
+):
+    texts = ["It rained in Tartu.", "It snowed in Tartu.", "The sun shone in Tartu."]
+    pages = [f"---\ntitle: Rain\n{{url}}---\n\n{text}\n" for text in texts]
+    address = "url: https://example.org/rain\n"
+    (news / "page.md").write_text(pages[0].format(url=""))
+    build_here(index_dir, news)
+    first = sources(record())["news/page.md"]
+    (news / "page.md").write_text(pages[1].format(url=address))
+    assert build_here(index_dir, news).updated == 1
+    if rebuild:
+        build_here(index_dir, news, rebuild=True)
+    (news / "page.md").write_text(pages[2].format(url=""))
+    build_here(index_dir, news)
+    found = sources(record())["news/page.md"]
+    assert found.id == first.id
+    assert [item.article.text for item in record().past_versions(first.id)] == texts[1::-1]
+
+
+def test_a_file_with_another_address_is_another_article(index_dir, news, build_here, record):
+    for name in ("rain", "snow"):
+        (news / "today.md").write_text(f"---\nurl: https://example.org/{name}\n---\n\nIt fell.\n")
+        build_here(index_dir, news)
+        found = sources(record())["news/today.md"]
+        assert found.id == article_id(f"https://example.org/{name}")
+
+
+def test_a_second_page_of_one_address_takes_no_ones_id(index_dir, news, build_here, record):
+    page = "---\ntitle: Rain\nurl: https://example.org/rain\n---\n\nIt rained in Tartu.\n"
+    (news / "a.md").write_text(page)
+    (news / "b.md").write_text("# Snow\n\nIt snowed in Tartu.\n")
+    build_here(index_dir, news)
+    before = sources(record())
+    (news / "b.md").write_text(page.replace("rained", "poured"))
+    build_here(index_dir, news)
+    after = sources(record())
+    assert after["news/a.md"] == before["news/a.md"]
+    assert after["news/b.md"].id not in {before["news/a.md"].id}
 
 
 def test_every_earlier_text_of_an_article_stays(index_dir, news, build_here, write_story, record):
