@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -90,6 +91,42 @@ def test_an_article_its_versions_and_what_changed(desk, called):
     assert "on Monday" in earlier
     unknown = called("articles", "show", ferry, "--version", "nothing")
     assert (unknown.code, "Earlier versions: " + old in unknown.err) == (2, True)
+
+
+def test_an_article_as_json_has_its_copies_and_versions(desk, called):
+    story = " ".join(f"Boat {n} of the ferry line stayed in port {n * n}." for n in range(40))
+    news = desk / "news"
+    (news / "post.md").write_text(
+        f"---\ndate: 2024-03-05\noutlet: The Post\nurl: https://post.example.org/1\n---\n"
+        f"# Boats stay\n\n{story}\n"
+    )
+    wire = {"title": "All boats stay", "text": story, "url": "https://wire.example.org/1"}
+    (news / "wire.json").write_text(json.dumps(wire))
+    (news / "ferry.txt").write_text("The ferry story\n\nThe ferry was closed on Monday.\n")
+    called("index", "news")
+    (news / "ferry.txt").write_text("The ferry story\n\nThe ferry was closed on Tuesday.\n")
+    called("index")
+    known = ids(called)
+    article = json.loads(called("articles", "show", known["The ferry story"], "--json").out)
+    ((old,), copies) = article["versions"], article["copies"]
+    assert (sorted(old), copies) == (["superseded", "version"], [])
+    assert datetime.fromisoformat(old["superseded"]).utcoffset() == timedelta(0)
+    args = ("articles", "show", known["The ferry story"], "--json", "--version", old["version"])
+    earlier = json.loads(called(*args).out)
+    assert (earlier["version"], earlier["versions"]) == (old["version"], [old])
+    assert earlier["text"] == "The ferry was closed on Monday."
+    (title,) = (name for name in known if name.startswith("All boats"))
+    article = json.loads(called("articles", "show", known[title], "--json").out)
+    assert (article["versions"], article["text"]) == ([], story)
+    assert article["copies"] == [
+        {
+            "article_id": next(one for name, one in known.items() if name.startswith("Boats stay")),
+            "title": "Boats stay",
+            "outlet": "The Post",
+            "url": "https://post.example.org/1",
+            "published": "2024-03-05",
+        }
+    ]
 
 
 def test_removing_and_restoring(desk, called):
