@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -64,8 +64,9 @@ def index(
     Unchanged articles cost nothing; changed ones are replaced, deleted ones disappear. The old
     index answers until the new one is complete. Stop with Ctrl-C; the next run goes on from there.
 
-    --include, --exclude and --field are remembered; an empty one ("") forgets them. To look again
-    every hour, put the command into cron: 0 * * * * article-qa index --index DIR
+    --include, --exclude and --field are remembered; an empty one ("") forgets them. Lines on stdin
+    take --field, --embedder, --report and --json, and refuse the others. To look again every hour,
+    put the command into cron: 0 * * * * article-qa index --index DIR
 
     The exit status is 0, 2 on an error, 73 if the index is read-only, 74 if the build said nothing
     for ten minutes (stall_timeout_s), as when a disk does not answer, 75 if another process is
@@ -78,6 +79,14 @@ def index(
     if STDIN in asked:
         if len(asked) > 1:
             raise SourceError("- stands alone: index files and addresses in a run of their own.")
+        _refuse_with_stdin(
+            {
+                "--include": include is not None,
+                "--exclude": exclude is not None,
+                "--rebuild": rebuild,
+                "--watch": watching,
+            }
+        )
         done = add_lines(config, mapping, quiet=as_json, report_file=report)
     else:
         if not asked and not config.index_dir.exists():
@@ -134,6 +143,16 @@ def import_(
         f"{manifest.n_articles:,} articles, {manifest.n_passages:,} passages from {file} are in "
         f"service at {config.index_dir} as generation {manifest.number}."
     )
+
+
+def _refuse_with_stdin(given: Mapping[str, bool]) -> None:
+    """Refuse what would do nothing to lines on stdin, rather than pass over it silently."""
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise SourceError(
+            f"{' and '.join(names)} cannot be used with -: lines on stdin join the index as they "
+            "are. Index files and folders so in a run of its own: article-qa index "
+            f"{' '.join(names)} …"
+        )
 
 
 def _addresses(file: Path | None) -> list[str]:

@@ -307,6 +307,9 @@ def test_what_is_typed_wrong(desk, called):
         (("index", "news", "--embedder", "no_such_module:x"), "cannot be had"),
         (("index", "news", "--embedder", "nothing"), "There is no embedder"),
         (("index", "news", "-"), "stands alone"),
+        (("index", "-", "--rebuild"), "--rebuild cannot be used with -"),
+        (("index", "-", "--include", "*.md"), "--include cannot be used with -"),
+        (("index", "-", "--exclude", "", "--watch"), "--exclude and --watch cannot be used with -"),
         (("index", "--urls", "missing.txt"), "cannot be read"),
         (("index", "http://127.0.0.1:1/feed.xml"), "80 and 443"),
     ]:
