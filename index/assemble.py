@@ -350,6 +350,7 @@ class _Assembly:
             problems=self._problems(),
             passed_over=dict(self.passed_over.most_common()),
             notice=self.notice,
+            made_anew=self.fresh and self.before is not None,
             resumed=self.staging is not None and self.staging.resumed,
             timings_s=self._rounded_timings(),
         )

@@ -318,6 +318,21 @@ def test_what_is_typed_wrong(desk, called):
         assert done.err.count("\n") < 4
 
 
+def test_a_summary_says_that_all_was_made_anew(desk, called):
+    def told(*args):
+        line = called("index", "news", *args).err.splitlines()[0]
+        return line.split("(")[1].split(";")[0]
+
+    assert told("--rebuild") == "2 new"  # there was nothing to make anew
+    assert told() == "nothing changed"
+    assert told("--rebuild") == "all made anew, no text changed"
+    other = EMBEDDER.replace("tiny@1", "tiny@2")
+    (desk / "other_model.py").write_text(other)
+    assert told("--embedder", "other_model:Tiny") == "all made anew, no text changed"
+    (desk / "news" / "bus.txt").write_text("The bus story\n\nThe bus goes again on Friday.\n")
+    assert told("--rebuild") == "1 new, all made anew"
+
+
 def test_the_wrong_embedder_is_refused_with_what_to_do(desk, called, monkeypatch):
     called("index", "news")
     monkeypatch.delenv("ARTICLE_QA_EMBEDDER")
