@@ -323,7 +323,8 @@ class _Assembly:
         reasons = "".join(f"\n  {item.source}: {item.reason}" for item in problems[:10])
         raise SourceError(
             f"No article could be read from {where}. Supported files: {' '.join(FORMATS)}."
-            + (f" What went wrong:{reasons}" if problems else "")
+            + (f" What went wrong:{reasons}" if problems else ""),
+            [(item.source, item.reason) for item in problems],
         )
 
     def _problems(self) -> tuple[Problem, ...]:

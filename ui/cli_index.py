@@ -13,7 +13,7 @@ import typer
 
 from index.errors import ConfigError, SourceError
 from index.roots import is_url
-from ui.building import add_lines, build, watch
+from ui.building import add_lines, build, failures_reported, watch
 from ui.options import IndexDir, Json, print_json, settings
 
 STDIN = "-"
@@ -55,7 +55,8 @@ def index(
         bool, typer.Option("--watch", help="Go on: index again whenever a file changes.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write counts and problems as JSON.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write counts and problems, or the error, as JSON."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -73,37 +74,40 @@ def index(
     building this index, 130 or 143 if it was stopped. A watch reports what goes wrong and goes on;
     Ctrl-C or SIGTERM between two builds end it with 0.
     """
-    config = settings(index_dir, embedder=embedder)
-    asked = [*(sources or []), *_addresses(urls)]
-    mapping = _mapping(field)
-    if STDIN in asked:
-        if len(asked) > 1:
-            raise SourceError("- stands alone: index files and addresses in a run of their own.")
-        _refuse_with_stdin(
-            {
-                "--include": include is not None,
-                "--exclude": exclude is not None,
-                "--rebuild": rebuild,
-                "--watch": watching,
-            }
-        )
-        done = add_lines(config, mapping, quiet=as_json, report_file=report)
-    else:
-        if not asked and not config.index_dir.exists():
-            raise SourceError(
-                f"There is no index at {config.index_dir} yet. Say what to index: "
-                "article-qa index FOLDER."
+    with failures_reported(report):
+        config = settings(index_dir, embedder=embedder)
+        asked = [*(sources or []), *_addresses(urls)]
+        mapping = _mapping(field)
+        if STDIN in asked:
+            if len(asked) > 1:
+                raise SourceError(
+                    "- stands alone: index files and addresses in a run of their own."
+                )
+            _refuse_with_stdin(
+                {
+                    "--include": include is not None,
+                    "--exclude": exclude is not None,
+                    "--rebuild": rebuild,
+                    "--watch": watching,
+                }
             )
-        done = build(
-            [item if is_url(item) else Path(item) for item in asked],
-            config,
-            quiet=as_json,
-            report_file=report,
-            rebuild=rebuild,
-            include=_patterns(include),
-            exclude=_patterns(exclude),
-            fields=mapping,
-        )
+            done = add_lines(config, mapping, quiet=as_json, report_file=report)
+        else:
+            if not asked and not config.index_dir.exists():
+                raise SourceError(
+                    f"There is no index at {config.index_dir} yet. Say what to index: "
+                    "article-qa index FOLDER."
+                )
+            done = build(
+                [item if is_url(item) else Path(item) for item in asked],
+                config,
+                quiet=as_json,
+                report_file=report,
+                rebuild=rebuild,
+                include=_patterns(include),
+                exclude=_patterns(exclude),
+                fields=mapping,
+            )
     if as_json:
         print_json(done.to_dict())
     if watching:

@@ -347,6 +347,39 @@ def test_a_report_for_machines(desk, called):
     assert (report["added"], report["problems"][0]["source"]) == (2, "news/bad.json")
 
 
+def test_a_report_of_a_failure_takes_the_place_of_an_older_one(desk, called, typed_in):
+    called("index", "news", "--report", "report.json")
+    assert "error" not in json.loads(Path("report.json").read_text())
+    Path("bad").mkdir()
+    for number in range(12):  # more than the message lists
+        Path(f"bad/{number}.json").write_text("{")
+    done = called("index", "bad", "--index", "other", "--report", "report.json")
+    report = json.loads(Path("report.json").read_text())
+    assert (done.code, sorted(report)) == (2, ["error", "problems"])
+    assert f"error: {report['error']}\n" == done.err
+    assert {item["source"] for item in report["problems"]} == {f"bad/{n}.json" for n in range(12)}
+    assert all(item["reason"] for item in report["problems"])
+    typed_in(b"nonsense\n")
+    called("index", "-", "--index", "other", "--report", "report.json")
+    (problem,) = json.loads(Path("report.json").read_text())["problems"]
+    assert problem == {"source": "stdin, line 1", "reason": "is not a JSON object"}
+    with hold(desk / ".article-qa"):
+        assert called("index", "--report", "report.json").code == 75
+    report = json.loads(Path("report.json").read_text())
+    assert ("Another process" in report["error"], report["problems"]) == (True, [])
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_build(desk, called):
+    Path("taken").mkdir()
+    for file in ("missing/report.json", "taken", "news/ferry.txt/report.json"):
+        done = called("index", "news", "--report", file)
+        assert (done.code, f"The report cannot be written to {file}" in done.err) == (2, True)
+        assert done.err.count("\n") == 1
+    assert not (desk / ".article-qa").exists()
+    assert called("index", "news", "--report", "report.json").code == 0
+    assert not [path for path in desk.iterdir() if "partial" in path.name or "tmp" in path.name]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_stop_it_cleanly(desk, number, code):
@@ -354,7 +387,7 @@ def test_signals_stop_it_cleanly(desk, number, code):
         words = " ".join(f"word{n * k % 977}" for k in range(300))
         (desk / "news" / f"{n}.txt").write_text(f"Story {n}\n\n{words}.\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "ui.cli", "index", "news"],
+        [sys.executable, "-m", "ui.cli", "index", "news", "--report", "report.json"],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{desk}"},
@@ -376,5 +409,6 @@ def test_signals_stop_it_cleanly(desk, number, code):
         pytest.skip("it was done before the signal came")
     assert process.returncode == code, err
     assert "run the same command again" in err
+    assert json.loads((desk / "report.json").read_text())["error"] in err
     assert busy.returncode == 75
     assert "(number " in busy.stderr
