@@ -74,7 +74,12 @@ def show_article(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one article: what is known of it and where from, copies, earlier versions, text."""
+    """Show one article: what is known of it and where from, copies, earlier versions, text.
+
+    What the source says of itself is trusted first, then what led to it (the entry of a feed or
+    sitemap, the address it was fetched from), then the day in its file's name. What none of them
+    says stays unknown.
+    """
     directory = settings(index_dir).index_dir
     with closing(_record(directory)) as record:
         current = _found(record, article_id, directory)

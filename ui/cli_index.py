@@ -52,7 +52,7 @@ def index(
     ] = None,
     rebuild: Annotated[bool, typer.Option(help="Read and embed everything again.")] = False,
     watching: Annotated[
-        bool, typer.Option("--watch", help="Go on: index again whenever a file changes.")
+        bool, typer.Option("--watch", help="Go on: index again whenever a file or folder changes.")
     ] = False,
     report: Annotated[
         Path | None,
@@ -66,8 +66,9 @@ def index(
     index answers until the new one is complete. Stop with Ctrl-C; the next run goes on from there.
 
     --include, --exclude and --field are remembered; an empty one ("") forgets them. Lines on stdin
-    take --field, --embedder, --report and --json, and refuse the others. To look again every hour,
-    put the command into cron: 0 * * * * article-qa index --index DIR
+    take --field, --embedder, --report and --json, and refuse the others.
+    --watch looks at files and folders only, not at addresses. To look again at everything every
+    hour, put the command into cron: 0 * * * * article-qa index --index DIR
 
     The exit status is 0, 2 on an error, 73 if the index is read-only, 74 if the build said nothing
     for ten minutes (stall_timeout_s), as when a disk does not answer, 75 if another process is
