@@ -323,7 +323,8 @@ class _Assembly:
         reasons = "".join(f"\n  {item.source}: {item.reason}" for item in problems[:10])
         raise SourceError(
             f"No article could be read from {where}. Supported files: {' '.join(FORMATS)}."
-            + (f" What went wrong:{reasons}" if problems else "")
+            + (f" What went wrong:{reasons}" if problems else ""),
+            [(item.source, item.reason) for item in problems],
         )
 
     def _problems(self) -> tuple[Problem, ...]:
@@ -350,6 +351,7 @@ class _Assembly:
             problems=self._problems(),
             passed_over=dict(self.passed_over.most_common()),
             notice=self.notice,
+            made_anew=self.fresh and self.before is not None,
             resumed=self.staging is not None and self.staging.resumed,
             timings_s=self._rounded_timings(),
         )

@@ -286,8 +286,8 @@ def _follow(
                 link.send({"vectors": base64.b64encode(data).decode("ascii")})
             case {"report": report}:
                 return BuildReport.from_dict(report)
-            case {"error": {"kind": kind, "message": text}}:
-                raise error_named(kind, text)
+            case {"error": {"kind": kind, "message": text, "problems": problems}}:
+                raise error_named(kind, text, problems)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -20,7 +20,7 @@ ArticleQAError
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -35,7 +35,16 @@ class ConfigError(ArticleQAError):
 
 
 class SourceError(ArticleQAError):
-    """A path, file or folder cannot be used as a source of articles."""
+    """A path, file or folder cannot be used as a source of articles.
+
+    `problems` are those of single sources, each with its reason, where they led to it.
+    """
+
+    problems: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, message: str, problems: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class ParseError(SourceError):
@@ -161,12 +170,16 @@ class ServerError(ArticleQAError):
     """The chat server cannot start."""
 
 
-def error_named(kind: str, message: str) -> ArticleQAError:
+def error_named(
+    kind: str, message: str, problems: Iterable[tuple[str, str]] = ()
+) -> ArticleQAError:
     """Return the error of class `kind` with this message, as told by the building process."""
     classes = {cls.__name__: cls for cls in _subclasses(ArticleQAError)}
     cls = classes.get(kind, BuildFailedError)
     error = cls.__new__(cls)  # past __init__: the message is already written
     Exception.__init__(error, message)
+    if isinstance(error, SourceError):
+        error.problems = tuple((source, reason) for source, reason in problems)
     return error
 
 

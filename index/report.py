@@ -54,6 +54,7 @@ class BuildReport:
     passed_over: Mapping[str, int] = field(default_factory=dict)  # suffix -> files not looked into
     notice: str | None = None  # what was repaired on the way
     changed: bool = False  # a new generation was published, if only for a date or a problem
+    made_anew: bool = False  # every source read again: other models or parser, or on demand
     resumed: bool = False  # used the vectors of a build that had been stopped
     timings_s: Mapping[str, float] = field(default_factory=dict)  # phase -> seconds
 

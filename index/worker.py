@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from index.assemble import assemble
 from index.embed import Embedder, OnnxEmbedder
-from index.errors import ArticleQAError
+from index.errors import ArticleQAError, SourceError
 from index.job import job_from_dict
 from index.report import BuildProgress
 from index.types import Article
@@ -118,7 +118,9 @@ def main() -> None:
         report = assemble(job, _embedder(channel, message), given, channel.progress)
         channel.send({"report": report.to_dict()})
     except ArticleQAError as error:
-        channel.send({"error": {"kind": type(error).__name__, "message": str(error)}})
+        problems = error.problems if isinstance(error, SourceError) else ()
+        told = {"kind": type(error).__name__, "message": str(error), "problems": problems}
+        channel.send({"error": told})
     except BrokenPipeError:  # the caller is gone; what was embedded is kept for the next build
         sys.exit(1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -119,7 +120,10 @@ def add_lines(
                 if not problems:
                     raise
                 reasons = "".join(f"\n  {item.source}: {item.reason}" for item in problems[:10])
-                raise SourceError(f"{error} What went wrong:{reasons}") from error
+                raise SourceError(
+                    f"{error} What went wrong:{reasons}",
+                    [(item.source, item.reason) for item in problems],
+                ) from error
         return replace(report, problems=(*problems, *report.problems))
 
     return _followed(start, config, quiet=quiet, report_file=report_file)
@@ -221,7 +225,7 @@ def _followed(
         for line in summary_lines(report, config.index_dir):
             typer.echo(line, err=True)
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report.to_dict(), report_file)
     return report
 
 
@@ -229,7 +233,42 @@ def _is_news(report: BuildReport, told: Sequence[Problem] | None) -> bool:
     return told is None or report.changed or report.problems != tuple(told)
 
 
-def write_report(report: BuildReport, file: Path) -> None:
+@contextmanager
+def failures_reported(file: Path | None) -> Iterator[None]:
+    """Write what ends the block into the report: an older one there would pass for this build's.
+
+    Raises:
+        SourceError: Before anything is done, if the file cannot be written.
+    """
+    if file is None:
+        yield
+        return
+    _require_writable(file)
+    try:
+        yield
+    except ArticleQAError as error:
+        problems = error.problems if isinstance(error, SourceError) else ()
+        told = [{"source": source, "reason": reason} for source, reason in problems]
+        with suppress(SourceError):  # the error that led here is the one to tell
+            write_report({"error": str(error), "problems": told}, file)
+        raise
+    except typer.Exit:  # stopped by a signal
+        with suppress(SourceError):
+            write_report({"error": KEPT, "problems": []}, file)
+        raise
+
+
+def _require_writable(file: Path) -> None:
+    try:
+        if file.exists() and not file.is_file():
+            raise SourceError(f"The report cannot be written to {file}: that is no regular file.")
+        with tempfile.TemporaryFile(dir=file.absolute().parent):
+            pass
+    except OSError as error:
+        raise SourceError(f"The report cannot be written to {file}: {error.strerror}.") from error
+
+
+def write_report(values: Mapping[str, Any], file: Path) -> None:
     """Write a build's report as JSON, all of it or nothing.
 
     Raises:
@@ -237,7 +276,7 @@ def write_report(report: BuildReport, file: Path) -> None:
     """
     partial = file.with_name(f"{file.name}.partial")
     try:
-        text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
+        text = json.dumps(values, ensure_ascii=False, indent=1)
         partial.write_text(text + "\n", encoding="utf-8")
         os.replace(partial, file)
     except OSError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from index.errors import SourceError
 from index.filters import Filters
 from index.record import PastVersion, Record
 from index.service import open_sound
-from index.types import Article
+from index.types import Article, Copy
 from ui.building import run
 from ui.escape import visible
 from ui.options import DAY, IndexDir, Json, print_json, settings, typed_day
@@ -73,7 +74,12 @@ def show_article(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one article: what is known of it and where from, copies, earlier versions, text."""
+    """Show one article: what is known of it and where from, copies, earlier versions, text.
+
+    What the source says of itself is trusted first, then what led to it (the entry of a feed or
+    sitemap, the address it was fetched from), then the day in its file's name. What none of them
+    says stays unknown.
+    """
     directory = settings(index_dir).index_dir
     with closing(_record(directory)) as record:
         current = _found(record, article_id, directory)
@@ -84,7 +90,7 @@ def show_article(
         _print_diff(current, past, version)
         return
     if as_json:
-        print_json(chosen.to_dict())
+        print_json(_as_json(chosen, copies, past))
         return
     if chosen is not current:
         typer.echo(f"This version is superseded; the current one is {current.version}.\n")
@@ -155,6 +161,26 @@ def _found(record: Record, article_id: str, directory: Path) -> Article:
         f"The index at {directory} has no article {article_id!r}.{hint} "
         "The ids are in the first column of: article-qa articles list"
     )
+
+
+def _as_json(
+    article: Article, copies: Sequence[Copy], past: Sequence[PastVersion]
+) -> dict[str, Any]:
+    """Return all that the text form shows: earliest copy first, newest of the old versions first.
+
+    Copies have the keys that those of a citation have in `ask --json`.
+    """
+    days = [copy.published and copy.published.isoformat() for copy in copies]
+    return {
+        **article.to_dict(),
+        "copies": [
+            {**asdict(copy), "published": day} for copy, day in zip(copies, days, strict=True)
+        ],
+        "versions": [
+            {"version": item.article.version, "superseded": item.superseded.isoformat()}
+            for item in past
+        ],
+    }
 
 
 def _of_version(current: Article, past: list[PastVersion], version: str | None) -> Article:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ import typer
 
 from index.errors import ConfigError, SourceError
 from index.roots import is_url
-from ui.building import add_lines, build, require_embedder, watch
+from ui.building import add_lines, build, failures_reported, require_embedder, watch
 from ui.options import IndexDir, Json, print_json, settings
 
 STDIN = "-"
@@ -52,10 +52,11 @@ def index(
     ] = None,
     rebuild: Annotated[bool, typer.Option(help="Read and embed everything again.")] = False,
     watching: Annotated[
-        bool, typer.Option("--watch", help="Go on: index again whenever a file changes.")
+        bool, typer.Option("--watch", help="Go on: index again whenever a file or folder changes.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write counts and problems as JSON.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write counts and problems, or the error, as JSON."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -64,39 +65,52 @@ def index(
     Unchanged articles cost nothing; changed ones are replaced, deleted ones disappear. The old
     index answers until the new one is complete. Stop with Ctrl-C; the next run goes on from there.
 
-    --include, --exclude and --field are remembered; an empty one ("") forgets them. To look again
-    every hour, put the command into cron: 0 * * * * article-qa index --index DIR
+    --include, --exclude and --field are remembered; an empty one ("") forgets them. Lines on stdin
+    take --field, --embedder, --report and --json, and refuse the others.
+    --watch looks at files and folders only, not at addresses. To look again at everything every
+    hour, put the command into cron: 0 * * * * article-qa index --index DIR
 
     The exit status is 0, 2 on an error, 73 if the index is read-only, 74 if the build said nothing
     for ten minutes (stall_timeout_s), as when a disk does not answer, 75 if another process is
     building this index, 130 or 143 if it was stopped. A watch reports what goes wrong and goes on;
     Ctrl-C or SIGTERM between two builds end it with 0.
     """
-    config = settings(index_dir, embedder=embedder)
-    if embedder is None and not rebuild:
-        require_embedder(config)
-    asked = [*(sources or []), *_addresses(urls)]
-    mapping = _mapping(field)
-    if STDIN in asked:
-        if len(asked) > 1:
-            raise SourceError("- stands alone: index files and addresses in a run of their own.")
-        done = add_lines(config, mapping, quiet=as_json, report_file=report)
-    else:
-        if not asked and not config.index_dir.exists():
-            raise SourceError(
-                f"There is no index at {config.index_dir} yet. Say what to index: "
-                "article-qa index FOLDER."
+    with failures_reported(report):
+        config = settings(index_dir, embedder=embedder)
+        if embedder is None and not rebuild:
+            require_embedder(config)
+        asked = [*(sources or []), *_addresses(urls)]
+        mapping = _mapping(field)
+        if STDIN in asked:
+            if len(asked) > 1:
+                raise SourceError(
+                    "- stands alone: index files and addresses in a run of their own."
+                )
+            _refuse_with_stdin(
+                {
+                    "--include": include is not None,
+                    "--exclude": exclude is not None,
+                    "--rebuild": rebuild,
+                    "--watch": watching,
+                }
             )
-        done = build(
-            [item if is_url(item) else Path(item) for item in asked],
-            config,
-            quiet=as_json,
-            report_file=report,
-            rebuild=rebuild,
-            include=_patterns(include),
-            exclude=_patterns(exclude),
-            fields=mapping,
-        )
+            done = add_lines(config, mapping, quiet=as_json, report_file=report)
+        else:
+            if not asked and not config.index_dir.exists():
+                raise SourceError(
+                    f"There is no index at {config.index_dir} yet. Say what to index: "
+                    "article-qa index FOLDER."
+                )
+            done = build(
+                [item if is_url(item) else Path(item) for item in asked],
+                config,
+                quiet=as_json,
+                report_file=report,
+                rebuild=rebuild,
+                include=_patterns(include),
+                exclude=_patterns(exclude),
+                fields=mapping,
+            )
     if as_json:
         print_json(done.to_dict())
     if watching:
@@ -136,6 +150,16 @@ def import_(
         f"{manifest.n_articles:,} articles, {manifest.n_passages:,} passages from {file} are in "
         f"service at {config.index_dir} as generation {manifest.number}."
     )
+
+
+def _refuse_with_stdin(given: Mapping[str, bool]) -> None:
+    """Refuse what would do nothing to lines on stdin, rather than pass over it silently."""
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise SourceError(
+            f"{' and '.join(names)} cannot be used with -: lines on stdin join the index as they "
+            "are. Index files and folders so in a run of its own: article-qa index "
+            f"{' '.join(names)} …"
+        )
 
 
 def _addresses(file: Path | None) -> list[str]:

@@ -63,19 +63,10 @@ def progress_bars(console: Console) -> Iterator[OnProgress]:
 
 def summary_lines(report: BuildReport, index_dir: Path) -> Iterator[str]:
     """Yield what a build did, for people; untrusted names are stripped of control characters."""
-    changes = [
-        f"{number:,} {word}"
-        for number, word in (
-            (report.added, "new"),
-            (report.updated, "changed"),
-            (report.removed, "removed"),
-        )
-        if number
-    ]
     seconds = sum(report.timings_s.values())
     yield (
         f"{count(report.n_articles, 'article')}, {count(report.n_passages, 'passage')} in the index"
-        f" at {index_dir} ({', '.join(changes) or 'nothing changed'}; {seconds:.1f} s"
+        f" at {index_dir} ({_changes(report)}; {seconds:.1f} s"
         f"{', resumed' if report.resumed else ''})."
     )
     if report.embedded and seconds >= MIN_SHOWN_S:
@@ -98,6 +89,15 @@ def summary_lines(report: BuildReport, index_dir: Path) -> Iterator[str]:
         yield f"  {visible(problem.source)}: {visible(problem.reason)}"
     if len(report.problems) > MAX_PROBLEMS:
         yield f"  … and {len(report.problems) - MAX_PROBLEMS:,} more; --json lists all."
+
+
+def _changes(report: BuildReport) -> str:
+    """Return what is other than before; a new generation may hold the very same texts."""
+    counts = ((report.added, "new"), (report.updated, "changed"), (report.removed, "removed"))
+    changes = [f"{number:,} {word}" for number, word in counts if number]
+    if report.made_anew:
+        changes.append("all made anew" if changes else "all made anew, no text changed")
+    return ", ".join(changes) or ("no text changed" if report.changed else "nothing changed")
 
 
 def phases(report: BuildReport) -> list[tuple[str, float]]:

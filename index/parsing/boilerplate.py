@@ -1,8 +1,9 @@
 """Tells the lines that outlets put between an article's paragraphs from the paragraphs.
 
 Cautious: a line lost is worse than one too many. A line goes only if it is short and the whole of
-it, or its first words, have one of the forms below; cookie notices, which are longer, only if they
-also name a choice that the reader is to make.
+it, or its first words, have one of the forms below. Longer ones go too if nobody but an outlet
+writes so: requests to subscribe or donate, and cookie notices, of which most must also name a
+choice that the reader is to make.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from index.parsing.captions import split_credit
 
 MAX_WORDS = 25  # of a line; more is a paragraph, whatever its first words are
 MAX_NOTICE_WORDS = 120  # of a cookie notice
+MAX_CONSENT_WORDS = 200  # of one in the words of the IAB's framework; its full text has 150
+MAX_PLEA_WORDS = 60  # of a request to subscribe or donate
 MAX_LABEL_WORDS = 18  # of what stands behind "Read more:", a headline
 
 _LABELS = (  # with a headline behind them, or alone
@@ -54,8 +57,10 @@ _WHOLE = (  # the whole line
     r"|\d+ comments?|comments? (?:are )?(?:closed|off)|report (?:this )?ad|log ?in|sign ?in"
     r"|register(?: now)?|subscribe(?: now| today)?|sign up(?: now| today)?|download (?:the|our) app"
     r"|accept(?: all)?(?: cookies)?|reject(?: all)?(?: cookies)?|manage (?:cookies|preferences"
-    r"|settings)|cookie (?:settings|policy|preferences)|privacy policy"
-    r"|terms(?: (?:of (?:use|service)|and conditions))?|all rights reserved|newsletters?)",
+    r"|settings)|(?:dis)?agree(?: (?:and|&) (?:close|continue|proceed))?|more options"
+    r"|cookie (?:settings|policy|preferences)|privacy policy"
+    r"|terms(?: (?:of (?:use|service)|and conditions))?|all rights reserved|newsletters?"
+    r"|support (?:our|independent|local) journalism(?: (?:now|today))?|donate (?:now|today|here))",
     r"(?:zum inhalt springen|nach oben|kommentare|jetzt (?:abonnieren|anmelden)"
     r"|retour en haut|s['’]abonner|volver arriba|suscr[íi]bete|підпис(?:атися|уйтесь))",
 )
@@ -100,8 +105,35 @@ _FIRST_WORDS = (  # the first words of a short line
     r"|канал\w*|telegram|телеграм\w*|facebook|фейсбук\w*|новинами|нами)",
     r"(?:цю|ця|цей) (?:новину|новина|статтю|стаття|матеріал)\s+(?:було\s+|був\s+)?оновлено\b",
 )
+_PARTNERS = r"(?:our )?(?:\d[\d.,]* )?(?:\w+ )?(?:partners|vendors)"
+_CONSENT = re.compile(  # the words of the IAB's framework, by themselves enough
+    rf"(?:(?:we value your privacy[.!]? )?we and {_PARTNERS} (?:store and/or|store or"
+    r"|process personal|use cookies)\b.{0,80}\b(?:information|data|identifiers)"
+    r"|you (?:may|can) click (?:\S+ ){0,6}to (?:consent|agree) to (?:our|the)\b.{0,80}"
+    r"\bprocessing"
+    rf"|with your (?:permission|consent|agreement),? we and {_PARTNERS} (?:may )?(?:use|process)"
+    rf"|(?:some of )?{_PARTNERS} (?:may )?process your (?:personal )?data\b"
+    r"|please note that some processing of your personal data\b"
+    r"|your (?:preferences|choices) will apply to this (?:web ?)?site)",
+    re.IGNORECASE,
+)
+_EMAIL = r"(?:newsletters?|e-?mails?|briefings?|digests?)\b"
+_SENDER = r"(?:our|the|local|independent|quality|investigative|public[- ]interest|non-?profit)"
+_PLEA = re.compile(  # no commas between the words: "Get our boys home, says the newsletter"
+    r"(?:join (?:(?:the|our|over|more than|other) ){0,3}\d[\d.,]*(?: ?(?:k|thousand|million))?\+?"
+    r" (?:(?:other|happy|loyal) )?(?:readers|subscribers|people|others)"
+    rf"(?: [\w’'-]+){{0,8}} {_EMAIL}"
+    rf"|(?:get|receive|try) our(?: [\w’'-]+){{0,5}} {_EMAIL}"
+    rf"|support {_SENDER}(?: [\w’'-]+){{0,3}} (?:journalism|reporting|newsroom)"
+    r"(?: (?:now|today|here))?(?:[.!:…–—-]+ ?| (?:and|by|with) )(?:please )?"
+    r"(?:donat(?:e|ing)|a donation|mak(?:e|ing) a|becom(?:e|ing) a|contribut(?:e|ing)"
+    r"|subscrib(?:e|ing)|giv(?:e|ing)|join us)\b"
+    r"|(?:please )?donate (?:now|today|here)?\s?to (?:support|help|keep|fund) (?:us|our)\b"
+    r"|please consider (?:donating|making a donation|supporting (?:us|our)|becoming a member)\b)",
+    re.IGNORECASE,
+)
 _NOTICE = re.compile(
-    r"(?:we(?: and our (?:\d+ )?partners)? (?:use|store and/or|store or|may use)\b.{0,60}"
+    r"(?:we(?: and our (?:\d[\d.,]* )?partners)? (?:use|store and/or|store or|may use)\b.{0,60}"
     r"(?:cookies|access information)|(?:this|our) (?:web ?)?site uses cookies"
     r"|we value your privacy|by clicking (?:[“\"'‘]?(?:accept|agree|allow))"
     r"|your (?:privacy|cookie) (?:choices|settings)"
@@ -113,8 +145,8 @@ _NOTICE = re.compile(
     re.IGNORECASE,
 )
 _CHOICE = re.compile(
-    r"\b(?:accept|agree|consent|preferences|settings|privacy policy|cookie policy|personali[sz]e"
-    r"|analy[sz]e|experience|akzeptieren|zustimm\w*|einstellungen|datenschutz\w*|accept\w*"
+    r"\b(?:accept|agree|consent|preferences|settings|privacy policy|cookie policy|personali[sz]\w*"
+    r"|analy[sz]\w*|experience|akzeptieren|zustimm\w*|einstellungen|datenschutz\w*|accept\w*"
     r"|paramètres|aceptar|acepta\w*|configura\w*|налаштуван\w*|погоджу\w*|приймаю)\b",
     re.IGNORECASE,
 )
@@ -126,14 +158,12 @@ _BEGINNING = re.compile(rf"(?:{'|'.join(_FIRST_WORDS)})", re.IGNORECASE)
 
 def is_boilerplate(paragraph: str) -> bool:
     """Say whether a paragraph is an outlet's standing line: "Read more: …", a credit, a notice."""
-    line = " ".join(paragraph[: MAX_NOTICE_WORDS * 20].split()).strip("*_[]()|• ")
+    line = " ".join(paragraph[: MAX_CONSENT_WORDS * 20].split()).strip("*_[]()|• ")
     n_words = line.count(" ") + 1
+    if _is_request(line, n_words):
+        return True
     if n_words > MAX_WORDS:
-        return (
-            n_words <= MAX_NOTICE_WORDS
-            and _NOTICE.match(line) is not None
-            and _CHOICE.search(line) is not None
-        )
+        return False
     if _LABELLED.fullmatch(line):
         return n_words <= MAX_LABEL_WORDS
     return (
@@ -142,6 +172,15 @@ def is_boilerplate(paragraph: str) -> bool:
         or (_NOTICE.match(line) is not None)
         or (line != "" and split_credit(line)[0] == "")
     )
+
+
+def _is_request(line: str, n_words: int) -> bool:
+    """Say whether a line asks for consent, a subscription or a donation: these may be long."""
+    if n_words <= MAX_PLEA_WORDS and _PLEA.match(line):
+        return True
+    if n_words <= MAX_NOTICE_WORDS and _NOTICE.match(line) and _CHOICE.search(line):
+        return True
+    return n_words <= MAX_CONSENT_WORDS and _CONSENT.match(line) is not None
 
 
 def without_boilerplate(paragraphs: Iterable[str]) -> Iterator[str]:

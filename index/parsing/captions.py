@@ -23,7 +23,8 @@ _CREDIT = re.compile(
     rf"|{_AGENCY}(?: ?/ ?{_AGENCY})*"
     r"|(?:AP )?(?:[Pp]hotos?|[Pp]hotograph|[Pp]icture|[Ii]mage|[Ii]llustration|[Vv]ideo|[Cc]redit)"
     r"(?: [Cc]redit| [Cc]ourtesy)?"
-    rf"(?:: ?.+| (?:by|courtesy of) {_NAMES}(?: ?/ ?{_NAMES})*| ?/ ?{_NAMES})"
+    rf"(?:: ?.+| (?:by|courtesy of) {_NAMES}(?: ?/ ?{_NAMES})*(?:,? for {_NAMES})?"
+    rf"| ?/ ?{_NAMES})"
     rf"|(?:[Vv]ia|VIA|[Cc]ourtesy of|[Hh]andout via|[Cc]ourtesy) {_NAMES}(?: ?/ ?{_NAMES})*"
 )
 _SENTENCE_END = re.compile(r"[.!?…][\"”’')\]]*\s+")

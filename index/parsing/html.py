@@ -35,6 +35,8 @@ _NOT_BODY = [
     "//dialog",
     "//template",
     "//*[@hidden or @aria-hidden='true']",
+    # what the makers of cookie walls call them
+    "//*[contains(@class, 'qc-cmp') or starts-with(@id, 'onetrust') or starts-with(@id, 'didomi')]",
     *(
         f"//*[contains(concat({_STYLE}, ';'), '{hiding}')]"
         for hiding in ("display:none", "visibility:hidden", "font-size:0;", "font-size:0px;")

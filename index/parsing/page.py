@@ -28,8 +28,8 @@ _NOT_TEXT_ROLES = frozenset(
     "alert banner complementary contentinfo dialog navigation search toolbar".split()
 )
 _CHROME = re.compile(
-    r"(?:^|[\s_-])(?:advert|breadcrumb|comments?|consent|cookies?|most-read|newsletter|paywall|promo"
-    r"|related|share|sharing|sidebar|signup|social|subscribe|subscription)(?=$|[\s_-])",
+    r"(?:^|[\s_-])(?:advert|breadcrumb|comments?|consent|cookies?|didomi|most-read|newsletter"
+    r"|onetrust|paywall|promo|qc-cmp2?|related|share|sharing|sidebar|signup|social|subscribe|subscription)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _CREDIT = re.compile(r"(?:^|[\s_-])(?:credit|credits|copyright|photographer)(?=$|[\s_-])", re.I)

@@ -25,6 +25,12 @@ IGNORE_FILE = ".articleqaignore"
 MAX_SOURCE_BYTES = 20_000_000  # a newspaper article is 5 kB; this leaves room for a jsonl archive
 MAX_ARCHIVE_BYTES = 200_000_000  # as it is on the disk
 MAX_IGNORE_BYTES = 100_000
+_LINE_BY_LINE = " Its lines can be read one by one: article-qa index - < FILE"
+_SPLIT = " Split it into smaller files."
+_WAYS_OUT = {  # of files that hold many articles; suffix -> what to do with one that is too large
+    **dict.fromkeys((".jsonl", ".ndjson"), _LINE_BY_LINE),
+    **dict.fromkeys((".json", ".csv", ".tsv"), _SPLIT),
+}
 
 # Not on every system; where they lack, lstat in the walk is the only guard.
 _SAFE_OPEN = (
@@ -252,7 +258,8 @@ def _open_regular(path: Path, name: str, max_bytes: int) -> BinaryIO:
 
 
 def _too_large(name: str, max_bytes: int) -> SourceError:
-    return SourceError(f"{name} is larger than {max_bytes / 1e6:g} MB.")
+    way_out = _WAYS_OUT.get(Path(name).suffix.lower(), "")
+    return SourceError(f"{name} is larger than {max_bytes / 1e6:g} MB.{way_out}")
 
 
 def _source_error(name: object, error: OSError | ValueError) -> SourceError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -127,7 +127,7 @@ class Generations:
         """A build that finds CURRENT's generation damaged lets it name the one that answers."""
         self.current = self.serving
 
-    def forget_missing(self, there: set[int]) -> None:
+    def forget_missing(self, there: Set[int]) -> None:
         """A build that was stopped may have used up generations that were not in service."""
         for number in self.states.keys() - there:
             del self.states[number]

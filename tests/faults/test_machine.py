@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from index.failpoints import NAMES
-from index.generation import CURRENT, NAME, generation_name
+from index.generation import CURRENT, MANIFEST, NAME, generation_name
 from tests.faults import checks
 from tests.faults.harness import Zygote
 from tests.faults.model import LABEL, Generations, State
@@ -241,7 +241,7 @@ class IndexLife(RuleBasedStateMachine):
 
     def interrupted(self, source: str, failpoint: str) -> None:
         """Build with a fault; afterwards the old state is in service, or the new one whole."""
-        after, before = self.state_after(source), self.known.serving
+        after, before, manifests = self.state_after(source), self.known.serving, self.manifests()
         outcome = self.zygote.start(
             "build",
             index_dir=self.index_dir,
@@ -254,20 +254,25 @@ class IndexLife(RuleBasedStateMachine):
         else:
             assert outcome.status == -9 or outcome.value["error"] == "DiskFullError", outcome
             self.known.repair_pointer()
-            there = self.numbers_on_disk()
+            there = self.manifests()
             current = int(NAME.fullmatch((self.index_dir / CURRENT).read_text())[1])
             assert before in there, "the generation in service is gone"
-            self.known.forget_missing(there)
-            for number in there - self.known.states.keys():  # whole, if not yet in service
-                self.known.states[number] = after
-                self.checked.discard(number)
+            self.known.forget_missing(there.keys())
+            # Whole, if not yet in service; the number may be that of one which was used up.
+            for number in there:
+                if there[number] != manifests.get(number):
+                    self.known.states[number] = after
+                    self.checked.discard(number)
             assert current == before or self.known.states[current] == after
             self.known.current = current
         self.check()
 
-    def numbers_on_disk(self) -> set[int]:
-        names = [NAME.fullmatch(path.name) for path in self.index_dir.iterdir()]
-        return {int(name[1]) for name in names if name}
+    def manifests(self) -> dict[int, bytes]:
+        """Return the generations on the disk: number → what tells one from another."""
+        folders = {path: NAME.fullmatch(path.name) for path in self.index_dir.iterdir()}
+        return {
+            int(name[1]): (path / MANIFEST).read_bytes() for path, name in folders.items() if name
+        }
 
     def check(self) -> dict[str, Any]:
         """What must hold at all times."""

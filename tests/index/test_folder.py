@@ -146,6 +146,25 @@ def test_size_limit(root):
         read_source(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [
+        ("a.jsonl", " Its lines can be read one by one: article-qa index - < FILE"),
+        ("a.NDJSON", " Its lines can be read one by one: article-qa index - < FILE"),
+        ("a.csv", " Split it into smaller files."),
+        ("a.tsv", " Split it into smaller files."),
+        ("a.json", " Split it into smaller files."),
+        ("a.pdf", ""),
+        ("a.zip", ""),
+    ],
+)
+def test_what_to_do_with_a_file_that_is_too_large(root, name, way_out):
+    (file,) = find_sources(write(root / name, "12345"))
+    with pytest.raises(SourceError) as caught:
+        read_source(file, max_bytes=4)
+    assert str(caught.value) == f"{name} is larger than 4e-06 MB.{way_out}"
+
+
 def test_a_file_that_is_longer_than_it_says(root):
     if not os.path.exists("/proc/self/status"):
         pytest.skip("there is no /proc")

@@ -115,6 +115,19 @@ def is_one_sentence(done: Run, *parts: str) -> None:
         assert part in done.err
 
 
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        (["index"], "--watch looks at files and folders only, not at addresses."),
+        (["index"], "put the command into cron: 0 * * * * article-qa index --index DIR"),
+        (["articles", "show"], "What the source says of itself is trusted first, then what led to"),
+        (["articles", "show"], "then the day in its file's name."),
+    ],
+)
+def test_help_tells_what_is_not_to_be_guessed(command, part, called):
+    assert part in " ".join(called(*command, "--help").out.split())
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_shows_an_example_that_works(command, called):
     done = called(*command, "--help")

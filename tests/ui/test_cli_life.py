@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -90,6 +91,42 @@ def test_an_article_its_versions_and_what_changed(desk, called):
     assert "on Monday" in earlier
     unknown = called("articles", "show", ferry, "--version", "nothing")
     assert (unknown.code, "Earlier versions: " + old in unknown.err) == (2, True)
+
+
+def test_an_article_as_json_has_its_copies_and_versions(desk, called):
+    story = " ".join(f"Boat {n} of the ferry line stayed in port {n * n}." for n in range(40))
+    news = desk / "news"
+    (news / "post.md").write_text(
+        f"---\ndate: 2024-03-05\noutlet: The Post\nurl: https://post.example.org/1\n---\n"
+        f"# Boats stay\n\n{story}\n"
+    )
+    wire = {"title": "All boats stay", "text": story, "url": "https://wire.example.org/1"}
+    (news / "wire.json").write_text(json.dumps(wire))
+    (news / "ferry.txt").write_text("The ferry story\n\nThe ferry was closed on Monday.\n")
+    called("index", "news")
+    (news / "ferry.txt").write_text("The ferry story\n\nThe ferry was closed on Tuesday.\n")
+    called("index")
+    known = ids(called)
+    article = json.loads(called("articles", "show", known["The ferry story"], "--json").out)
+    ((old,), copies) = article["versions"], article["copies"]
+    assert (sorted(old), copies) == (["superseded", "version"], [])
+    assert datetime.fromisoformat(old["superseded"]).utcoffset() == timedelta(0)
+    args = ("articles", "show", known["The ferry story"], "--json", "--version", old["version"])
+    earlier = json.loads(called(*args).out)
+    assert (earlier["version"], earlier["versions"]) == (old["version"], [old])
+    assert earlier["text"] == "The ferry was closed on Monday."
+    (title,) = (name for name in known if name.startswith("All boats"))
+    article = json.loads(called("articles", "show", known[title], "--json").out)
+    assert (article["versions"], article["text"]) == ([], story)
+    assert article["copies"] == [
+        {
+            "article_id": next(one for name, one in known.items() if name.startswith("Boats stay")),
+            "title": "Boats stay",
+            "outlet": "The Post",
+            "url": "https://post.example.org/1",
+            "published": "2024-03-05",
+        }
+    ]
 
 
 def test_removing_and_restoring(desk, called):
@@ -270,12 +307,30 @@ def test_what_is_typed_wrong(desk, called):
         (("index", "news", "--embedder", "no_such_module:x"), "cannot be had"),
         (("index", "news", "--embedder", "nothing"), "There is no embedder"),
         (("index", "news", "-"), "stands alone"),
+        (("index", "-", "--rebuild"), "--rebuild cannot be used with -"),
+        (("index", "-", "--include", "*.md"), "--include cannot be used with -"),
+        (("index", "-", "--exclude", "", "--watch"), "--exclude and --watch cannot be used with -"),
         (("index", "--urls", "missing.txt"), "cannot be read"),
         (("index", "http://127.0.0.1:1/feed.xml"), "80 and 443"),
     ]:
         done = called(*args)
         assert (done.code, part in done.err) == (2, True), (args, done.err)
         assert done.err.count("\n") < 4
+
+
+def test_a_summary_says_that_all_was_made_anew(desk, called):
+    def told(*args):
+        line = called("index", "news", *args).err.splitlines()[0]
+        return line.split("(")[1].split(";")[0]
+
+    assert told("--rebuild") == "2 new"  # there was nothing to make anew
+    assert told() == "nothing changed"
+    assert told("--rebuild") == "all made anew, no text changed"
+    other = EMBEDDER.replace("tiny@1", "tiny@2")
+    (desk / "other_model.py").write_text(other)
+    assert told("--embedder", "other_model:Tiny") == "all made anew, no text changed"
+    (desk / "news" / "bus.txt").write_text("The bus story\n\nThe bus goes again on Friday.\n")
+    assert told("--rebuild") == "1 new, all made anew"
 
 
 def test_the_wrong_embedder_is_refused_with_what_to_do(desk, called, monkeypatch):
@@ -303,6 +358,39 @@ def test_a_report_for_machines(desk, called):
     assert (report["added"], report["problems"][0]["source"]) == (2, "news/bad.json")
 
 
+def test_a_report_of_a_failure_takes_the_place_of_an_older_one(desk, called, typed_in):
+    called("index", "news", "--report", "report.json")
+    assert "error" not in json.loads(Path("report.json").read_text())
+    Path("bad").mkdir()
+    for number in range(12):  # more than the message lists
+        Path(f"bad/{number}.json").write_text("{")
+    done = called("index", "bad", "--index", "other", "--report", "report.json")
+    report = json.loads(Path("report.json").read_text())
+    assert (done.code, sorted(report)) == (2, ["error", "problems"])
+    assert f"error: {report['error']}\n" == done.err
+    assert {item["source"] for item in report["problems"]} == {f"bad/{n}.json" for n in range(12)}
+    assert all(item["reason"] for item in report["problems"])
+    typed_in(b"nonsense\n")
+    called("index", "-", "--index", "other", "--report", "report.json")
+    (problem,) = json.loads(Path("report.json").read_text())["problems"]
+    assert problem == {"source": "stdin, line 1", "reason": "is not a JSON object"}
+    with hold(desk / ".article-qa"):
+        assert called("index", "--report", "report.json").code == 75
+    report = json.loads(Path("report.json").read_text())
+    assert ("Another process" in report["error"], report["problems"]) == (True, [])
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_build(desk, called):
+    Path("taken").mkdir()
+    for file in ("missing/report.json", "taken", "news/ferry.txt/report.json"):
+        done = called("index", "news", "--report", file)
+        assert (done.code, f"The report cannot be written to {file}" in done.err) == (2, True)
+        assert done.err.count("\n") == 1
+    assert not (desk / ".article-qa").exists()
+    assert called("index", "news", "--report", "report.json").code == 0
+    assert not [path for path in desk.iterdir() if "partial" in path.name or "tmp" in path.name]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_stop_it_cleanly(desk, number, code):
@@ -310,7 +398,7 @@ def test_signals_stop_it_cleanly(desk, number, code):
         words = " ".join(f"word{n * k % 977}" for k in range(300))
         (desk / "news" / f"{n}.txt").write_text(f"Story {n}\n\n{words}.\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "ui.cli", "index", "news"],
+        [sys.executable, "-m", "ui.cli", "index", "news", "--report", "report.json"],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{desk}"},
@@ -332,5 +420,6 @@ def test_signals_stop_it_cleanly(desk, number, code):
         pytest.skip("it was done before the signal came")
     assert process.returncode == code, err
     assert "run the same command again" in err
+    assert json.loads((desk / "report.json").read_text())["error"] in err
     assert busy.returncode == 75
     assert "(number " in busy.stderr

@@ -57,6 +57,15 @@ def test_a_phase_of_nothing_can_be_drawn():
         ({"added": 1, "updated": 2, "removed": 3}, "(1 new, 2 changed, 3 removed; 0.0 s)."),
         ({"timings_s": {"read": 1.0, "embed": 2.5}}, "(nothing changed; 3.5 s)."),
         ({"resumed": True}, "(nothing changed; 0.0 s, resumed)."),
+        ({"changed": True}, "(no text changed; 0.0 s)."),  # but a date, a name, a problem
+        (
+            {"changed": True, "made_anew": True, "embedded": 5, "resumed": True},
+            "(all made anew, no text changed; 0.0 s, resumed).",
+        ),
+        (
+            {"changed": True, "made_anew": True, "added": 1},
+            "(1 new, all made anew; 0.0 s).",
+        ),
     ],
 )
 def test_summary(values, line):
