@@ -269,7 +269,9 @@ class _Assembly:
                     self._embed(self.staging)
         self.unreadable += remote.problems
         if self.staging:
-            for fetch in remote.asked:
+            held = self.staging.record.sources() if remote.shared else {}
+            shared = [fetch for fetch in remote.shared if fetch.url in held]
+            for fetch in (*remote.asked, *shared):
                 self.staging.record.put_fetch(fetch)
 
     def _store(self, reading: Reading) -> None:
