@@ -215,3 +215,14 @@ def test_a_list_of_feeds_on_the_disk(server, build_here, tmp_path, articles):
     assert (report.n_articles, report.problems) == (3, ())
     report = build_here(tmp_path / "index", allow_loopback=True)
     assert (report.n_articles, report.changed) == (3, False)
+
+
+def test_a_list_of_feeds_in_a_folder_that_is_indexed(
+    server, build_here, tmp_path, write_story, articles
+):
+    write_story(tmp_path / "news" / "7.txt", 7)
+    assert build_here(tmp_path / "index", tmp_path / "news").n_articles == 1
+    opml = tmp_path / "news" / "feeds.opml"
+    opml.write_text(f'<opml><body><outline xmlUrl="{server.url}/feed.xml"/></body></opml>')
+    assert build_here(tmp_path / "index", opml, allow_loopback=True).added == 3
+    assert build_here(tmp_path / "index", tmp_path / "news").changed is False
