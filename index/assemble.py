@@ -80,7 +80,8 @@ class _Assembly:
         self.renamed = 0
         models = model_settings(embedder).items()
         stale = self.base is not None and not self.base.manifest.settings.items() >= models
-        self.fresh = job.rebuild or stale
+        # To remove is no reason to read anything: the next build that looks at sources renews all.
+        self.fresh = job.rebuild or (stale and not job.remove)
         # The bytes of pages are not kept: what another parser makes of them must be fetched.
         self.refetch = job.rebuild or (stale and not _same_parser(self.base))
         self.staging: Staging | None = None
@@ -269,7 +270,9 @@ class _Assembly:
                     self._embed(self.staging)
         self.unreadable += remote.problems
         if self.staging:
-            for fetch in remote.asked:
+            held = self.staging.record.sources() if remote.shared else {}
+            shared = [fetch for fetch in remote.shared if fetch.url in held]
+            for fetch in (*remote.asked, *shared):
                 self.staging.record.put_fetch(fetch)
 
     def _store(self, reading: Reading) -> None:

@@ -180,9 +180,26 @@ class EditableRecord(Record):
             (fetch.url, fetch.root, fetch.etag, fetch.last_modified, fetch.link),
         )
 
+    def hand_over(self, root: str) -> None:
+        """Give the pages of a root that another one leads to as well to that other one."""
+        self._db.execute(
+            "UPDATE source SET root = other.root FROM "
+            "(SELECT url, min(root) AS root FROM fetched WHERE root <> ?1 GROUP BY url) AS other "
+            "WHERE source.root = ?1 AND source.name = other.url",
+            (root,),
+        )
+
     def forget_fetches(self, root: str) -> None:
-        """Forget what was said of everything below a root."""
-        self._db.execute("DELETE FROM fetched WHERE root = ?", (root,))
+        """Forget what was said of everything below a root, and of all lists.
+
+        Another list may name a page that goes with this root. Unchanged, it would not be looked
+        into, and that page would never come back.
+        """
+        with self.transaction():
+            self._db.execute("DELETE FROM fetched WHERE root = ?", (root,))
+            self._db.execute(
+                "DELETE FROM fetched WHERE link = '' OR url NOT IN (SELECT name FROM source)"
+            )
 
     def owner(self, article_id: str) -> str | None:
         """Return the name of the source that holds the article, if any does."""

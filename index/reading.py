@@ -80,6 +80,8 @@ class Remote:
     problems: list[Problem] = field(default_factory=list)  # pages that could not be fetched
     # What is worth remembering if there is a new generation anyway: lists, pages that are the same.
     asked: list[Fetch] = field(default_factory=list)
+    # Pages that one more root leads to; worth nothing if the page itself turns out unreadable.
+    shared: list[Fetch] = field(default_factory=list)
     _pool: ParserPool | None = None
 
     def __bool__(self) -> bool:
@@ -116,6 +118,9 @@ class Remote:
         if page.problem is not None:
             self.problems.append(Problem(page.url, page.problem))
         fetched = page.fetched
+        if page.is_shared:
+            self.shared.append(Fetch(page.url, root, None, None, page.link_digest))
+            return None
         if fetched is None:
             known = next((item for item in self.fetches[root] if item.url == page.url), None)
             if known is not None and page.problem is None and page.link_digest != known.link:

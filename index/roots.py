@@ -32,7 +32,8 @@ def resolve_roots(asked: Iterable[Path | str], known: Mapping[str, str]) -> Root
     """Return the roots after adding `asked`; if that is nothing, all known ones are looked at.
 
     A path inside a known root means that root; a path around known roots takes their place. So no
-    article is ever indexed twice through two roots. An address is a root by itself.
+    article is ever indexed twice through two roots. An address is a root by itself, and so is a
+    list of feeds: the folder around it does not look into it.
     """
     after = dict(known)
     scanned: dict[str, None] = {}
@@ -43,11 +44,15 @@ def resolve_roots(asked: Iterable[Path | str], known: Mapping[str, str]) -> Root
             scanned[item] = None
             continue
         path = Path(item) if isinstance(item, str) else item.resolve()
-        files = [root for root in after if not is_url(root)]
+        if is_remote(str(path)):
+            if str(path) not in after:
+                after[str(path)] = _free_label(path, after.values())
+            scanned[str(path)] = None
+            continue
+        files = [root for root in after if not is_remote(root)]
         around = next((root for root in files if path.is_relative_to(root)), None)
         if around is None:
             inside = [root for root in files if Path(root).is_relative_to(path)]
-            inside = [root for root in inside if not is_remote(root)]
             replaced += [root for root in inside if root in known]
             for root in inside:
                 del after[root]

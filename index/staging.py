@@ -168,7 +168,8 @@ class Staging:
                 self.record.put_fetch(fetch)
 
     def remove_root(self, root: str) -> None:
-        """Forget a root with all its sources and articles."""
+        """Forget a root with all its sources and articles, but for pages of other lists too."""
+        self.record.hand_over(root)
         for name in self.record.sources(root):
             self.record.remove_source(name)
         self.record.forget_fetches(root)

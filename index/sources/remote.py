@@ -43,6 +43,7 @@ class Page:
     link_digest: str = ""  # to be stored, also if the page itself has not changed
     hints: Hints = Hints()
     problem: str | None = None  # why it, or part of the list at this address, is not to be had
+    is_shared: bool = False  # another root led to it before; this one is to be stored as well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,9 @@ class RemoteRoots:
 
     fetcher: Fetcher
     read_listing: Callable[[bytes, str | None], Listing | None]  # raises SourceError
-    _seen: set[str] = field(default_factory=set)
+    _seen: dict[str, str] = field(default_factory=dict)  # address -> root that led to it first
+    _missing: set[str] = field(default_factory=set)  # pages that could not be fetched
+    _root: str = ""  # the one walked now
 
     def walk(
         self, root: str, known: Mapping[str, Known], local: bytes | None = None
@@ -82,6 +85,7 @@ class RemoteRoots:
             known: What is stored, by address as it was yielded.
             local: The content of the OPML file.
         """
+        self._root = root
         if local is None:
             yield from self._address(root, known, depth=1)
             return
@@ -103,8 +107,10 @@ class RemoteRoots:
         try:
             url = normal_url(address)
             if url in self._seen:
+                if is_root:
+                    yield from self._shared(Page(url=url), known)
                 return True
-            self._seen.add(url)
+            self._seen[url] = self._root
             before = known.get(url)
             fetched = self.fetcher.fetch(url, before.validators if before else None)
             if fetched is None:
@@ -132,17 +138,24 @@ class RemoteRoots:
         """Yield what a list names: its articles, then what its lists name."""
         is_complete = True
         for link in listing.links[:MAX_PAGES]:
-            if link.url not in self._seen:
-                self._seen.add(link.url)
-                page = self._page(link, known.get(link.url))
-                is_complete = is_complete and page.problem is None
-                yield page
+            if link.url in self._seen:
+                yield from self._shared(Page(url=link.url, link_digest=link.digest), known)
+            else:
+                self._seen[link.url] = self._root
+                yield self._page(link, known.get(link.url))
+            is_complete = is_complete and link.url not in self._missing
         for address in listing.lists:
             if depth == MAX_DEPTH:
                 yield Page(url=address, problem=f"lists within lists within {MAX_DEPTH} lists")
                 continue
             is_complete = (yield from self._address(address, known, depth + 1)) and is_complete
         return is_complete
+
+    def _shared(self, page: Page, known: Mapping[str, Known]) -> Iterator[Page]:
+        """Yield a page that another root led to, unless this root is known to lead there too."""
+        is_here = self._seen[page.url] == self._root or page.url in known
+        if not is_here and page.url not in self._missing:
+            yield replace(page, is_shared=True)
 
     def _page(self, link: Link, before: Known | None) -> Page:
         """Return the page that a list names, fetched if what the list says of it is new."""
@@ -152,5 +165,6 @@ class RemoteRoots:
         try:
             fetched = self.fetcher.fetch(link.url, before.validators if before else None)
         except SourceError as error:
+            self._missing.add(link.url)
             return replace(page, problem=str(error))
         return replace(page, fetched=fetched)

@@ -257,6 +257,36 @@ def test_a_removed_article_stays_away_until_it_is_let_in(index_dir, news, build_
     assert verify(open_current(index_dir)) == []
 
 
+def test_an_article_is_removed_from_an_index_of_another_embedder(
+    index_dir, news, build_here, record, embedder_class
+):
+    build_here(index_dir, news)
+    article = sources(record())["news/2.txt"]
+    other = embedder_class("other@2", dim=32)
+    # regression: it was looked for in the new, still empty index
+    report = build_here(index_dir, remove=(article.id,), embedder=other)
+    assert (report.removed, report.n_articles, other.embedded) == (1, 3, 0)
+    assert verify(open_current(index_dir)) == []
+    report = build_here(index_dir, embedder=other)  # now all is made anew
+    assert (report.n_articles, report.embedded) == (3, report.n_passages)
+    assert build_here(index_dir, readmit=(article.id,)).n_articles == 4
+
+
+@pytest.mark.parametrize("made_by", ["PARSER_ID", "CHUNKER_ID", "STORIES_ID"])
+def test_articles_and_roots_are_removed_from_an_older_index(
+    index_dir, news, build_here, record, monkeypatch, made_by, write_story
+):
+    write_story(news.parent / "more" / "9.txt", 9)
+    with monkeypatch.context() as older:
+        older.setattr(f"index.staging.{made_by}", "older")
+        build_here(index_dir, news, news.parent / "more")
+    article = sources(record())["news/2.txt"]
+    report = build_here(index_dir, remove=(article.id, "more"))
+    assert (report.removed, report.n_articles, report.embedded) == (2, 3, 0)
+    assert build_here(index_dir).n_articles == 3
+    assert open_current(index_dir).manifest.settings[made_by.removesuffix("_ID").lower()] != "older"
+
+
 def test_a_name_that_is_not_there_cannot_be_removed(index_dir, news, build_here):
     build_here(index_dir, news)
     with pytest.raises(SourceError, match=r"neither an article nor a root 'nothing'.*news"):

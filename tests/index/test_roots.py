@@ -73,6 +73,17 @@ def test_labels(known, path, label):
     assert resolve_roots([Path(path)], known).known[path] == label
 
 
+@pytest.mark.parametrize("first", ["/no/n", "/no/n/feeds.opml"])
+def test_a_list_inside_a_folder_is_a_root_of_its_own(first):
+    known = resolve_roots([Path(first)], {}).known
+    for path in ("/no/n", "/no/n/feeds.opml", "/no/n/2023"):
+        known = resolve_roots([Path(path)], known).known
+    assert known == {"/no/n": "n", "/no/n/feeds.opml": "feeds.opml"}
+    # regression: the list was taken for a part of the folder, and nothing was fetched
+    assert resolve_roots([Path("/no/n/feeds.opml")], known).scanned == ("/no/n/feeds.opml",)
+    assert resolve_roots([Path("/no/n/2023")], known).scanned == ("/no/n",)
+
+
 def test_a_linked_folder_is_the_folder(tmp_path):
     (tmp_path / "news").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "news")

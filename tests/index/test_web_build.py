@@ -153,6 +153,53 @@ def test_a_root_on_the_web_can_be_removed(server, build, articles):
     assert (report.removed, list(articles())) == (3, ["Story 4"])
 
 
+def listed_twice(server):
+    """Two feeds that both list page 1."""
+    server.pages["/a.xml"], server.pages["/b.xml"] = feed(server, (0, 1)), feed(server, (1, 2))
+    return f"{server.url}/a.xml", f"{server.url}/b.xml"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_page_of_two_feeds_stays_when_one_of_them_goes(server, build, articles, at_once):
+    one, two = listed_twice(server)
+    for urls in [(one, two)] if at_once else [(one,), (two,)]:
+        build(*urls)
+    asked(server)
+    # regression: it went with the first feed, and never came back: the other was unchanged
+    report = build(remove=(one,))
+    assert (report.removed, sorted(articles())) == (1, ["Story 1", "Story 2"])
+    build()
+    assert (asked(server), sorted(articles())) == (["/b.xml"], ["Story 1", "Story 2"])
+    assert (build(remove=(two,)).removed, articles()) == (2, {})
+
+
+def test_a_page_that_an_older_index_knows_by_one_feed_comes_back(
+    server, build, articles, monkeypatch
+):
+    one, two = listed_twice(server)
+    with monkeypatch.context() as older:
+        older.setattr("index.sources.remote.RemoteRoots._shared", lambda *_: iter(()))
+        build(one, two)
+    assert build(remove=(one,)).removed == 2
+    asked(server)
+    assert (build().added, sorted(articles())) == (1, ["Story 1", "Story 2"])
+    assert asked(server) == ["/b.xml", "/1.html"]
+
+
+def test_a_page_that_failed_below_one_feed_is_not_held_for_the_other(server, build, articles):
+    one, two = listed_twice(server)
+    server.pages["/1.html"] = [Answer(status=404), page(1)]
+    build(one, two)
+    server.pages["/a.xml"] = feed(server, (0,), tag="2")
+    assert (build().added, sorted(articles())) == (1, ["Story 0", "Story 1", "Story 2"])
+
+
+def test_a_page_that_is_a_root_and_in_a_feed_stays_without_the_feed(server, build, articles):
+    one, _ = listed_twice(server)
+    build(one, f"{server.url}/1.html")
+    assert (build(remove=(one,)).removed, list(articles())) == (1, ["Story 1"])
+
+
 def test_loopback_is_refused_without_the_setting(server, build_here, tmp_path):
     with pytest.raises(Exception, match="only the ports 80 and 443"):
         build_here(tmp_path / "index", urls=(f"{server.url}/feed.xml",))
@@ -168,3 +215,14 @@ def test_a_list_of_feeds_on_the_disk(server, build_here, tmp_path, articles):
     assert (report.n_articles, report.problems) == (3, ())
     report = build_here(tmp_path / "index", allow_loopback=True)
     assert (report.n_articles, report.changed) == (3, False)
+
+
+def test_a_list_of_feeds_in_a_folder_that_is_indexed(
+    server, build_here, tmp_path, write_story, articles
+):
+    write_story(tmp_path / "news" / "7.txt", 7)
+    assert build_here(tmp_path / "index", tmp_path / "news").n_articles == 1
+    opml = tmp_path / "news" / "feeds.opml"
+    opml.write_text(f'<opml><body><outline xmlUrl="{server.url}/feed.xml"/></body></opml>')
+    assert build_here(tmp_path / "index", opml, allow_loopback=True).added == 3
+    assert build_here(tmp_path / "index", tmp_path / "news").changed is False
