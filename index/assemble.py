@@ -325,7 +325,8 @@ class _Assembly:
         where = ", ".join(map(str, asked)) or "the sources given"
         reasons = "".join(f"\n  {item.source}: {item.reason}" for item in problems[:10])
         raise SourceError(
-            f"No article could be read from {where}. Supported files: {' '.join(FORMATS)}."
+            f"No article could be read from {where}."
+            + (f" Supported files: {' '.join(FORMATS)}." if self.job.paths else "")
             + (f" What went wrong:{reasons}" if problems else ""),
             [(item.source, item.reason) for item in problems],
         )

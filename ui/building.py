@@ -135,7 +135,6 @@ def run(config: Config, **job: Any) -> BuildReport:  # noqa: ANN401 - fields of 
     from index.embedders import embedder_named
     from index.job import Job
 
-    require_embedder(config)
     whole = Job(index_dir=config.index_dir.absolute(), **job)
 
     def start(on_progress: Any) -> BuildReport:  # noqa: ANN401 - OnProgress

@@ -17,6 +17,7 @@ from index.errors import FetchError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 WEB_PORTS = frozenset(DEFAULT_PORTS.values())
+HOW_TO_ALLOW = "To index pages of its own servers: ARTICLE_QA_ALLOW_LOOPBACK=1"
 MAX_URL_CHARACTERS = 2_048
 MAX_HOST_CHARACTERS = 253  # RFC 1035, without the last dot
 
@@ -118,6 +119,8 @@ def parse_url(url: str, *, allow_loopback: bool = False) -> WebAddress:
     scheme, authority, path, query = match.groups()
     scheme = scheme.lower()
     host, port = _parse_authority(authority, DEFAULT_PORTS[scheme])
+    if not allow_loopback and _is_this_machine(host):
+        raise _refusal(f"{host} is this machine. {HOW_TO_ALLOW}")
     if port not in WEB_PORTS and not (allow_loopback and 0 < port < 65_536):
         raise _refusal(f"only the ports 80 and 443 are opened, not {port}")
     if not allow_loopback and _is_local_name(host):
@@ -239,6 +242,11 @@ def _ascii_label(label: str) -> str:
     if not all(char == "-" or unicodedata.category(char)[0] in "LMN" for char in label):
         raise _refusal("its host is no name of a web site")
     return "xn--" + label.encode("punycode").decode("ascii")
+
+
+def _is_this_machine(host: str) -> bool:
+    address = literal_ip(host)
+    return host.rstrip(".") == "localhost" if address is None else is_loopback(address)
 
 
 def _is_local_name(host: str) -> bool:
