@@ -21,11 +21,21 @@ MAX_OUTLET_CHARACTERS = 80
 LONG_LINE = 120  # characters; lines beyond are paragraphs themselves, not parts of a wrapped one
 WRAPPED_LINE = 45  # characters; shorter lines that are not the last were broken on purpose
 
+WITH_A_NAME = "line with a name and the day"
 WORDS = {"published": "day", "url": "address"}  # of lines that hold a value and nothing else
 
 _KEY_LINE = re.compile(r"([A-Za-z]+):\s+(\S.*)")
 _BYLINE = re.compile(r"By\s+([^\W\d_a-z].*)")
 _URL_LINE = re.compile(r"https?://\S+")
+_NAMED_DAY = re.compile(
+    r"([^\W\d_][^,|·•–—]*?)\s*(?:[,|·•–—]|\s-\s)\s*(\S.*)"
+)  # "Post, 2 March 2025"
+_OUTLET_WORD = re.compile(
+    r"\b(?:press|times|post|news|newswire|wire|gazette|herald|tribune|journal|courier|agency|daily"
+    r"|observer|chronicle|telegraph|guardian|reuters|afp|tass|bbc|cnn)\b",
+    re.IGNORECASE,
+)
+MAX_NAME_WORDS = 6
 _COPYRIGHT = re.compile(
     r"(?:(?:\(c\)|Copyright\b)[\s©]*(?:\(c\))?\s*(?=\d{4})|©\s*)"
     r"(?:\d{4}(?:\s*[-–]\s*\d{4})?)?[\s,]*(?P<owner>.*)",
@@ -101,6 +111,11 @@ def _read_head(
             continue
         key, value = head_line(stripped)
         origin = line_origin(stripped, key, value) if key else ""
+        if key is None and "title" in values and (named := named_day(stripped)):
+            key, value, origin = "published", named[1], WITH_A_NAME
+            if is_outlet(named[0]):
+                values.setdefault("outlet", named[0])
+                origins.setdefault("outlet", WITH_A_NAME)
         if key is None and "title" not in values and _is_title(lines, number):
             key, value, origin = "title", stripped, "first line"
         if key is None:
@@ -129,13 +144,30 @@ def head_line(line: str) -> tuple[str | None, str]:
     return ("url", line) if _URL_LINE.fullmatch(line) else (None, "")
 
 
+def named_day(line: str) -> tuple[str, str] | None:
+    """Return name and day of a line such as "Meridian Wire, 2 March 2025" or "Kyiv, 2025-03-02"."""
+    match = _NAMED_DAY.fullmatch(line)
+    if match is None or parse_date(match[2]) is None:
+        return None
+    words = match[1].split()
+    is_name = len(words) <= MAX_NAME_WORDS and all(
+        word[0].isupper() or word in {"and", "of", "the"} for word in words
+    )
+    return (match[1], match[2]) if is_name else None
+
+
+def is_outlet(name: str) -> bool:
+    """Say whether a name is surely that of an outlet, and not of the place where it was written."""
+    return _OUTLET_WORD.search(name) is not None
+
+
 def _is_title(lines: Sequence[str], number: int) -> bool:
     """Say whether a line looks like a headline: short, no full stop, alone, with text below."""
     line = lines[number].strip()
     below = [text.strip() for text in lines[number + 1 :]]
     if len(line) > MAX_TITLE_CHARACTERS or line.endswith((".", ",", ";")) or not any(below):
         return False
-    return not below[0] or head_line(below[0])[0] is not None
+    return not below[0] or head_line(below[0])[0] is not None or named_day(below[0]) is not None
 
 
 def read_body(blocks: Sequence[Sequence[str]]) -> Body:

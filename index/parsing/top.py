@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from index.parsing.dates import parse_date
 from index.parsing.metadata import FIELDS
-from index.parsing.plain import head_line, line_origin
+from index.parsing.plain import WITH_A_NAME, head_line, is_outlet, line_origin, named_day
 
 MAX_LINES = 4  # below the headline: names, date of publication, and what is between
 MAX_DATE_CHARACTERS = 60
@@ -30,20 +30,28 @@ def read_top(lines: Sequence[str]) -> tuple[dict[str, object], dict[str, str], i
     """
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
+    n_lines = 0
     for line in lines[:MAX_LINES]:
         key, value = head_line(line)
+        if key is None and (named := named_day(line)) and "published" not in values:
+            values["published"], origins["published"] = named[1], WITH_A_NAME
+            if is_outlet(named[0]):
+                values["outlet"], origins["outlet"] = named[0], WITH_A_NAME
+            n_lines += 1
+            continue
         field = next((name for name in ("published", "byline") if key in FIELDS[name][0]), None)
         is_sure = parse_date(value) if field == "published" else _is_names(value)
         if field is None or field in values or not is_sure:
             break
         values[field], origins[field] = value, line_origin(line, field, value)
-    rest = lines[len(values) :]
+        n_lines += 1
+    rest = lines[n_lines:]
     is_doubtful = not rest or rest[0][:1].islower() or any(map(_is_date, rest))
-    return ({}, {}, 0) if is_doubtful else (values, origins, len(values))
+    return ({}, {}, 0) if is_doubtful else (values, origins, n_lines)
 
 
 def _is_date(line: str) -> bool:
-    return len(line) <= MAX_DATE_CHARACTERS and parse_date(line) is not None
+    return len(line) <= MAX_DATE_CHARACTERS and bool(parse_date(line) or named_day(line))
 
 
 def _is_names(text: str) -> bool:

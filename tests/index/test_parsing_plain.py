@@ -6,6 +6,7 @@ from index.errors import ParseError
 from index.parsing import parse_source
 from index.parsing.captions import read_caption, split_credit
 from index.parsing.plain import outlet_of, parse_plain
+from index.parsing.top import read_top
 
 WIRE = """ date 2021-03-04 Europe
 
@@ -218,3 +219,38 @@ def test_copyright_lines(line):
 @pytest.mark.parametrize("line", ["Copyright law is old.", "(c) the third point", "(c) 5 points"])
 def test_lines_that_only_look_like_copyright(line):
     assert line in only("a.txt", f"Some text here.\n\n{line}").text
+
+
+@pytest.mark.parametrize(
+    ("line", "published", "outlet"),
+    [
+        ("Northern Press, 2 March 2025", date(2025, 3, 2), "Northern Press"),
+        ("Tram Gazette · 2025-03-02", date(2025, 3, 2), "Tram Gazette"),
+        ("Journal of the Harbour | March 2, 2025", date(2025, 3, 2), "Journal of the Harbour"),
+        ("Kyiv, 2 March 2025", date(2025, 3, 2), None),  # where it was written
+    ],
+)
+def test_a_name_and_the_day_below_the_headline(line, published, outlet):
+    found = parse_plain("a.txt", f"Ferry sinks\n{line}\n\nIt sank off Tartu on Sunday.\n").articles[
+        0
+    ]
+    assert (found.title, found.text) == ("Ferry sinks", "It sank off Tartu on Sunday.")
+    assert (found.published, found.outlet) == (published, outlet)
+    values, _, n_lines = read_top([line, "It sank off Tartu on Sunday."])
+    assert (n_lines, values.get("outlet")) == (1, outlet)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The dam above Norvik failed, 2 March 2025",
+        "Jane Roe spoke on 2 March 2025",
+        "Northern Press, 12",
+        "A, B, 2 March 2025",
+    ],
+)
+def test_a_day_in_a_sentence_is_text(line):
+    found = parse_plain("a.txt", f"Ferry sinks\n\n{line}\n\nIt sank off Tartu.\n").articles[0]
+    assert found.published is None
+    assert line in found.text
+    assert read_top([line, "It sank off Tartu on Sunday."]) == ({}, {}, 0)
