@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import partial
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -48,6 +49,24 @@ app = typer.Typer(
 )
 app.add_typer(cli_articles.app, name="articles")
 app.add_typer(cli_generations.app, name="generations")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"article-qa {installed_version('article-qa')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Ask questions of your own articles; get answers with the exact words they rest on."""
 
 
 def main() -> NoReturn:

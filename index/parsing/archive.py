@@ -165,7 +165,7 @@ class _Members:
         if not self._others:
             return ()
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in self._others.most_common(5))
-        return (f"{self._others.total():,} files of other kinds passed over ({kinds})",)
+        return (f"files of other kinds passed over: {self._others.total():,} ({kinds})",)
 
     def _content(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         """Return the content of a member; what comes out of a damaged one counts as well.

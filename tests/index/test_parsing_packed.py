@@ -223,7 +223,7 @@ def test_an_archive_of_everything():
         "d.jsonl: line 3 is not JSON: Expecting value at character 1",
         "f.pdf: not a PDF file",
         "inner.zip: an archive within an archive is not opened",
-        "1 files of other kinds passed over (.jpg 1)",
+        "files of other kinds passed over: 1 (.jpg 1)",
     )
 
 

@@ -417,6 +417,12 @@ def n_embedded(staging: Path) -> int:
     return 0
 
 
+def test_the_version(tmp_path):
+    done = run("--version", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert re.fullmatch(r"article-qa \d+\.\d+\.\d+\n", done.out)
+
+
 def test_ctrl_c_while_a_question_is_awaited(desk, called, monkeypatch):
     def stopped() -> str:
         raise KeyboardInterrupt
