@@ -102,6 +102,10 @@ def test_removing_and_restoring(desk, called):
     assert len(ids(called)) == 2
     wrong = called("articles", "remove", ferry[:-1] + "x")
     assert (wrong.code, f"Did you mean {ferry}" in wrong.err) == (2, True)
+    one = called("articles", "remove", "news/ferry.txt")
+    assert (one.code, "1 article at or below news/ferry.txt removed" in one.err) == (0, True)
+    assert called("articles", "restore", "news/ferry.txt").code == 0
+    assert len(ids(called)) == 2
     assert called("articles", "remove", "news").code == 0
     assert ids(called) == {}
 
