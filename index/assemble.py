@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from index.changes import RECORD_SUFFIXES, Changes, Comparison, Patterns
 from index.embed import Embedder
@@ -20,6 +19,7 @@ from index.failpoints import failpoint
 from index.generation import Generation
 from index.job import Job
 from index.lock import hold
+from index.named import removal_of, sources_named
 from index.parsing.formats import FORMATS, PARSER_ID
 from index.parsing.options import ParseOptions
 from index.reading import Reading, Remote, file_task, read_all
@@ -83,7 +83,8 @@ class _Assembly:
         # To remove is no reason to read anything: the next build that looks at sources renews all.
         self.fresh = job.rebuild or (stale and not job.remove)
         # The bytes of pages are not kept: what another parser makes of them must be fetched.
-        self.refetch = job.rebuild or (stale and not _same_parser(self.base))
+        reparse = bool(job.readmit) or not _same_parser(self.base)
+        self.refetch = job.rebuild or (stale and reparse)
         self.staging: Staging | None = None
         if self.fresh or self.base is None:
             require_room(job.index_dir, self.base)
@@ -177,26 +178,27 @@ class _Assembly:
         )
 
     def _remove_and_readmit(self) -> None:
-        for name in self.job.remove:
-            if self._record.article(name) is not None:
-                self._writable().record.remove_article(name)
-            else:
-                self._writable().remove_root(self._root_named(name))
+        # All names first: what one removes, another may mean as well.
+        for removal in [removal_of(self._record, name) for name in self.job.remove]:
+            if removal.root in self._record.roots():
+                assert removal.root is not None
+                self._writable().remove_root(removal.root)
+            with self._writable().record.transaction():  # one for each would take long
+                for article_id in removal.articles:
+                    if self._record.article(article_id) is not None:  # else gone with its root
+                        self._writable().record.remove_article(article_id)
+                    self.beat()
         for name in self.job.readmit:
-            if name not in self._record.excluded():
-                raise SourceError(f"{name!r} is not the id of an article that was removed.")
-            self._writable().readmit(name)
-
-    def _root_named(self, name: str) -> str:
-        roots = self._record.roots()
-        for path, label in roots.items():
-            if name in {path, label} or (not is_remote(path) and str(Path(name).resolve()) == path):
-                return path
-        known = ", ".join(sorted(roots.values())) or "none"
-        raise SourceError(
-            f"The index has neither an article nor a root {name!r}. Roots: {known}. "
-            "The ids of articles are in the first column of: article-qa articles list"
-        )
+            if name in self._record.excluded():
+                self._writable().readmit(name)
+            # A fresh record knows no sources yet.
+            elif names := sources_named(self.before or self._record, name):
+                self._writable().readmit_all_of(names)
+            else:
+                raise SourceError(
+                    f"{name!r} is neither the id of an article that was removed nor a path or "
+                    "address that is indexed. What was removed whole is to be indexed again."
+                )
 
     def _roots(self, only_given: bool) -> Roots:
         known = self._record.roots()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -168,10 +168,26 @@ class EditableRecord(Record):
             self._delete_where("id = ?", article_id)
 
     def readmit(self, article_id: str) -> None:
-        """Take an article in again when its source is next read; that source must be read anew."""
+        """Take an article in again when its source is next read."""
+        self._db.execute("DELETE FROM excluded WHERE id = ?", (article_id,))
+
+    def forget_digests(self, sources: Collection[str] | None = None) -> None:
+        """See to it that these sources are read anew, pages fetched; None means all.
+
+        Of all pages, those are fetched that hold no article: pages have one, and it may be missing.
+        """
+        names = json.dumps(list(sources or ()))
         with self.transaction():
-            self._db.execute("DELETE FROM excluded WHERE id = ?", (article_id,))
-            self._db.execute("UPDATE source SET digest = x''")
+            self._db.execute("DELETE FROM fetched WHERE link = ''")  # lists are to be looked into
+            if sources is None:
+                self._db.execute("UPDATE source SET digest = x''")
+                self._db.execute(
+                    "DELETE FROM fetched WHERE url NOT IN (SELECT source_name FROM article)"
+                )
+            else:
+                these = "IN (SELECT value FROM json_each(?))"
+                self._db.execute(f"UPDATE source SET digest = x'' WHERE name {these}", (names,))
+                self._db.execute(f"DELETE FROM fetched WHERE url {these}", (names,))
 
     def put_fetch(self, fetch: Fetch) -> None:
         """Remember what a server said of an address."""

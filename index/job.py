@@ -19,8 +19,8 @@ class Job:
     include: tuple[str, ...] | None = None  # shell patterns; None: as last time
     exclude: tuple[str, ...] | None = None
     fields: Mapping[str, str] | None = None  # of records: Article field -> key; None: as last time
-    remove: tuple[str, ...] = ()  # article ids, and roots by path, address or label
-    readmit: tuple[str, ...] = ()  # article ids that were removed
+    remove: tuple[str, ...] = ()  # article ids; paths, addresses and labels: see `named.py`
+    readmit: tuple[str, ...] = ()  # ids that were removed; paths and addresses: all below them
     additive: bool = False  # given articles join those given before, and replace none but their own
     allow_loopback: bool = False  # addresses on this machine may be fetched
 

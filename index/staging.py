@@ -79,6 +79,7 @@ class Staging:
         self._excluded: set[str] = set()
         self._singles = _singles_of(base)
         self._single_ids = frozenset(self._singles.values())
+        self._readmitted: set[str] = set()  # sources whose excluded articles come in again
 
     @classmethod
     def start(
@@ -139,7 +140,7 @@ class Staging:
             if len(found) == 1:
                 known = self._as_same_path(known, source)
             unique = self._with_free_id(known, source.name, taken)
-            if unique.id in self._excluded:
+            if unique.id in self._excluded and not self._let_in(unique.id, source):
                 continue
             taken.add(unique.id)
             chunked.append((unique, _with_digests(unique, passages)))
@@ -180,7 +181,21 @@ class Staging:
     def readmit(self, article_id: str) -> None:
         """Let an article come in again that was removed by its id."""
         self.record.readmit(article_id)
-        self._excluded = self.record.excluded()
+        self._excluded.discard(article_id)
+        self.record.forget_digests()  # which source has it is not known
+
+    def readmit_all_of(self, sources: Sequence[str]) -> None:
+        """Let every article of these sources come in again as they are read by this build."""
+        self._readmitted.update(sources)
+        self.record.forget_digests(sources)
+
+    def _let_in(self, article_id: str, source: Source) -> bool:
+        """Say whether an excluded article may come in; it is excluded no more if so."""
+        if source.name not in self._readmitted:
+            return False
+        self.record.readmit(article_id)
+        self._excluded.discard(article_id)
+        return True
 
     def group(self, on_count: OnCount) -> None:
         """Find out which articles are copies of one another, as far as anything changed."""

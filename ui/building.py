@@ -130,12 +130,12 @@ def add_lines(
 
 
 def run(config: Config, **job: Any) -> BuildReport:  # noqa: ANN401 - fields of Job
-    """Do a job that looks at no sources, such as removing articles."""
+    """Do a job that is given no sources, such as removing articles."""
     from index.build import run_job
     from index.embedders import embedder_named
     from index.job import Job
 
-    whole = Job(index_dir=config.index_dir.absolute(), **job)
+    whole = Job(index_dir=config.index_dir.absolute(), allow_loopback=config.allow_loopback, **job)
 
     def start(on_progress: Any) -> BuildReport:  # noqa: ANN401 - OnProgress
         embedder = embedder_named(config.embedder)

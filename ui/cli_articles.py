@@ -14,14 +14,17 @@ import typer
 
 from index.errors import SourceError
 from index.filters import Filters
+from index.named import removal_of
 from index.record import PastVersion, Record
 from index.service import open_sound
 from index.types import Article, Copy
-from ui.building import run
-from ui.escape import visible
+from ui.building import require_embedder, run
+from ui.escape import count, visible
 from ui.options import DAY, IndexDir, Json, print_json, settings, typed_day
 
-app = typer.Typer(no_args_is_help=True, help="List the articles of an index, show or remove one.")
+app = typer.Typer(
+    no_args_is_help=True, help="List the articles of an index, show one, remove some."
+)
 
 ArticleId = Annotated[str, typer.Argument(help="The id that `articles list` prints.")]
 
@@ -111,40 +114,41 @@ def show_article(
     typer.echo("\n" + "\n".join(map(visible, chosen.text.split("\n"))))
 
 
-@app.command(epilog="Example: article-qa articles remove 0c1f9ae2d3b4 old-folder/")
+@app.command(epilog="Example: article-qa articles remove 0c1f9ae2d3b4 news/2019")
 def remove(
-    names: Annotated[
-        list[str], typer.Argument(metavar="NAMES...", help="Ids; or paths and addresses indexed.")
-    ],
+    names: Annotated[list[str], typer.Argument(metavar="NAMES...", help="Ids, paths, addresses.")],
     index_dir: IndexDir = None,
 ) -> None:
-    """Take articles out of the index: one by its id, or all below a path or address.
+    """Take articles out of the index: one by its id, or all at or below a path or address.
 
-    An article removed by its id stays out, whatever its source holds, until it is restored. A
-    path or address comes back when it is indexed again. Your files are not touched.
+    They stay out, whatever their sources hold, until they are restored by the same name; new
+    articles beside them come in. A path or address that was itself given to index is forgotten
+    whole, and comes back when it is indexed again. Your files are not touched.
     """
     config = settings(index_dir)
     with closing(_record(config.index_dir)) as record:
-        known = {item.id for item in record.articles()} | {
-            name for pair in record.roots().items() for name in pair
-        }
-    for name in names:
-        if name not in known and str(Path(name).resolve()) not in known:
-            near = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise SourceError(
-                f"The index has neither an article nor a path or address {name!r}.{hint} "
-                "See: article-qa articles list"
-            )
+        removals = {name: removal_of(record, name) for name in names}
+        whole = {name for name, removal in removals.items() if removal.root is not None}
+        titles = {name: article.title for name in names if (article := record.article(name))}
     run(config, remove=tuple(names))
+    for name in (name for name in removals if name not in whole):
+        n_articles = count(len(removals[name].articles), "article")
+        what = titles.get(name) or f"{n_articles} at or below {name}"
+        typer.echo(
+            f"Removed: {visible(what)}. Back with: article-qa articles restore {visible(name)}",
+            err=True,
+        )
 
 
-@app.command(epilog="Example: article-qa articles restore 0c1f9ae2d3b4")
+@app.command(epilog="Example: article-qa articles restore 0c1f9ae2d3b4 news/2019")
 def restore(
-    article_ids: Annotated[list[str], typer.Argument(metavar="IDS...")], index_dir: IndexDir = None
+    names: Annotated[list[str], typer.Argument(metavar="NAMES...", help="Ids, paths, addresses.")],
+    index_dir: IndexDir = None,
 ) -> None:
-    """Let articles in again that were removed by their ids."""
-    run(settings(index_dir), readmit=tuple(article_ids))
+    """Let removed articles in again: one by its id, or all at or below a path or address."""
+    config = settings(index_dir)
+    require_embedder(config)
+    run(config, readmit=tuple(names))
 
 
 def _record(index_dir: Path) -> Record:

@@ -287,11 +287,75 @@ def test_articles_and_roots_are_removed_from_an_older_index(
     assert open_current(index_dir).manifest.settings[made_by.removesuffix("_ID").lower()] != "older"
 
 
+def test_all_below_a_path_is_removed_and_let_in_again(
+    index_dir, news, build_here, record, write_story, monkeypatch
+):
+    for name in ("2023/a.txt", "2023/may/b.txt", "2023b.txt"):
+        write_story(news / name, len(name))
+    build_here(index_dir, news)
+    before = record().versions()
+    # regression: only whole roots had a name
+    report = build_here(index_dir, remove=(str(news / "2023"),))
+    assert (report.removed, report.n_articles) == (2, 5)
+    assert "news/2023b.txt" in sources(record())
+    write_story(news / "2023" / "new.txt", 50)
+    assert (build_here(index_dir).added, build_here(index_dir, rebuild=True).added) == (1, 0)
+    monkeypatch.chdir(news)
+    report = build_here(index_dir, remove=("0.txt",))
+    assert (report.removed, report.n_articles) == (1, 5)
+    assert build_here(index_dir, readmit=("2023/may",)).added == 1
+    report = build_here(index_dir, readmit=("news",))
+    assert (report.added, before.items() <= record().versions().items()) == (2, True)
+    assert build_here(index_dir).changed is False
+    assert verify(open_current(index_dir)) == []
+
+
+def test_a_removed_path_is_let_in_by_another_embedder(index_dir, news, build_here, embedder_class):
+    build_here(index_dir, news)
+    assert build_here(index_dir, remove=("news/2.txt",)).removed == 1
+    other = embedder_class("other@2", dim=32)
+    report = build_here(index_dir, readmit=("news/2.txt",), embedder=other)
+    assert (report.added, report.n_articles) == (1, 4)
+
+
+@pytest.mark.parametrize("name", ["", "news/2", "news/2.txt/x", "http://[", "https://x.example/"])
+def test_what_is_near_a_path_is_not_it(index_dir, news, build_here, name):
+    build_here(index_dir, news)
+    with pytest.raises(SourceError, match="neither an article"):
+        build_here(index_dir, remove=(name,))
+
+
+def test_a_folder_named_as_its_root_is_the_one_inside(
+    index_dir, news, build_here, write_story, monkeypatch
+):
+    write_story(news / "news" / "a.txt", 7)
+    build_here(index_dir, news)
+    monkeypatch.chdir(news)
+    assert build_here(index_dir, remove=("news",)).removed == 1
+    monkeypatch.chdir("/")
+    assert build_here(index_dir, remove=("news",)).removed == 4
+
+
+def test_names_may_mean_the_same(index_dir, news, build_here, record):
+    build_here(index_dir, news)
+    article = sources(record())["news/2.txt"]
+    names = (article.id, "news/2.txt", article.id, "news/1.txt")
+    assert build_here(index_dir, remove=names).removed == 2
+    assert build_here(index_dir, remove=("news", str(news))).removed == 2
+
+
+def test_a_folder_around_what_is_indexed(index_dir, news, build_here):
+    build_here(index_dir, news)
+    assert build_here(index_dir, remove=(str(news.parent),)).removed == 4
+    assert build_here(index_dir).n_articles == 0
+    assert build_here(index_dir, readmit=(str(news.parent),)).added == 4
+
+
 def test_a_name_that_is_not_there_cannot_be_removed(index_dir, news, build_here):
     build_here(index_dir, news)
-    with pytest.raises(SourceError, match=r"neither an article nor a root 'nothing'.*news"):
+    with pytest.raises(SourceError, match=r"neither an article 'nothing' nor .*news"):
         build_here(index_dir, remove=("nothing",))
-    with pytest.raises(SourceError, match="not the id of an article that was removed"):
+    with pytest.raises(SourceError, match="neither the id of an article that was removed"):
         build_here(index_dir, readmit=("nothing",))
 
 

@@ -200,6 +200,40 @@ def test_a_page_that_is_a_root_and_in_a_feed_stays_without_the_feed(server, buil
     assert (build(remove=(one,)).removed, list(articles())) == (1, ["Story 1"])
 
 
+@pytest.mark.parametrize("below", ["/1.html", "/#top", "id"])
+def test_pages_are_removed_and_let_in_again_though_nothing_changed(server, build, articles, below):
+    build(f"{server.url}/feed.xml")
+    name = articles()["Story 1"].id if below == "id" else server.url + below
+    n_named = 3 if below == "/#top" else 1
+    assert build(remove=(name,)).removed == n_named
+    assert build().n_articles == 3 - n_named
+    asked(server)
+    # regression: one was not fetched again, since its feed had not changed
+    assert build(readmit=(name,)).added == n_named
+    assert len(asked(server)) == 1 + n_named
+    assert build().changed is False
+
+
+def test_a_page_is_let_in_again_by_another_embedder(server, build, embedder_class):
+    build(f"{server.url}/feed.xml")
+    build(remove=(f"{server.url}/1.html",))
+    other = embedder_class("other@2", dim=32)
+    assert build(readmit=(f"{server.url}/1.html",), embedder=other).n_articles == 3
+
+
+def test_a_page_that_is_a_root_comes_back_when_it_is_indexed_again(server, build, articles):
+    url = f"{server.url}/1.html"
+    build(url)
+    assert build(remove=(url,)).removed == 1
+    assert (build(url).added, list(articles())) == (1, ["Story 1"])
+
+
+def test_a_page_that_is_a_root_and_in_a_feed_goes_when_it_is_named(server, build, articles):
+    build(f"{server.url}/feed.xml", f"{server.url}/1.html")
+    assert build(remove=(f"{server.url}/1.html",)).removed == 1
+    assert sorted(articles()) == ["Story 0", "Story 2"]
+
+
 def test_loopback_is_refused_without_the_setting(server, build_here, tmp_path):
     with pytest.raises(Exception, match="is this machine. .*ARTICLE_QA_ALLOW_LOOPBACK=1"):
         build_here(tmp_path / "index", urls=(f"{server.url}/feed.xml",))

@@ -139,6 +139,13 @@ def test_removing_and_restoring(desk, called):
     assert len(ids(called)) == 2
     wrong = called("articles", "remove", ferry[:-1] + "x")
     assert (wrong.code, f"Did you mean {ferry}" in wrong.err) == (2, True)
+    one = called("articles", "remove", "news/ferry.txt")
+    assert (one.code, "Removed: 1 article at or below news/ferry.txt. Back with:" in one.err) == (
+        0,
+        True,
+    )
+    assert called("articles", "restore", "news/ferry.txt").code == 0
+    assert len(ids(called)) == 2
     assert called("articles", "remove", "news").code == 0
     assert ids(called) == {}
 
@@ -311,7 +318,7 @@ def test_what_is_typed_wrong(desk, called):
         (("index", "-", "--include", "*.md"), "--include cannot be used with -"),
         (("index", "-", "--exclude", "", "--watch"), "--exclude and --watch cannot be used with -"),
         (("index", "--urls", "missing.txt"), "cannot be read"),
-        (("index", "http://127.0.0.1:1/feed.xml"), "80 and 443"),
+        (("index", "http://127.0.0.1:1/feed.xml"), "ARTICLE_QA_ALLOW_LOOPBACK=1"),
     ]:
         done = called(*args)
         assert (done.code, part in done.err) == (2, True), (args, done.err)
@@ -343,7 +350,7 @@ def test_the_wrong_embedder_is_refused_with_what_to_do(desk, called, monkeypatch
 def test_no_build_replaces_a_foreign_embedder_by_mistake(desk, called, monkeypatch):
     called("index", "news")
     monkeypatch.delenv("ARTICLE_QA_EMBEDDER")
-    for args in (("index",), ("index", "news"), ("articles", "remove", "news")):
+    for args in (("index",), ("index", "news"), ("articles", "restore", "x")):
         done = called(*args)
         assert (done.code, "'tiny@1'" in done.err, "--embedder NAME" in done.err) == (2, True, True)
     done = called("index", "--embedder", "bundled")
