@@ -6,15 +6,17 @@ Runs in the building process. What it does not know: pipes, terminals, and who i
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from index.changes import RECORD_SUFFIXES, Changes, Comparison, Patterns
 from index.embed import Embedder
-from index.errors import IndexDamagedError, SourceError
+from index.errors import BuildFailedError, IndexDamagedError, SourceError
 from index.failpoints import failpoint
 from index.generation import Generation
 from index.job import Job
@@ -24,6 +26,7 @@ from index.parsing.formats import FORMATS, PARSER_ID
 from index.parsing.options import ParseOptions
 from index.reading import Reading, Remote, file_task, read_all
 from index.record import Record, Source
+from index.repair import with_new_manifest
 from index.report import BuildProgress, BuildReport, OnProgress, Phase, Problem, Unit
 from index.roots import GIVEN, Roots, is_remote, resolve_roots
 from index.service import repair_pointer
@@ -38,6 +41,8 @@ from index.staging import (
     source_digest,
 )
 from index.types import Article
+
+log = logging.getLogger(__name__)
 
 BEAT_S = 1.0  # between two signs of life while a step goes on
 
@@ -394,13 +399,15 @@ def _same_parser(base: Generation | None) -> bool:
 def _in_service(job: Job) -> tuple[Generation | None, Record | None, str | None]:
     """Return the generation in service, its record, and what was wrong with the one meant to be.
 
-    A rebuild does without a damaged one.
+    One that lacks only its manifest is repaired first: to build on the one before would lose the
+    articles that no source holds. A rebuild does without a damaged one.
 
     Raises:
         IndexDamagedError: If none can be read and this is no rebuild.
     """
     try:
-        base = current_or_none(job.index_dir)
+        base = None if job.rebuild else _with_new_manifest(job.index_dir)
+        base = base or current_or_none(job.index_dir)
         if base is None:
             return None, None, None
         record = Record.open(base.record_path)
@@ -409,3 +416,15 @@ def _in_service(job: Job) -> tuple[Generation | None, Record | None, str | None]
         if not job.rebuild:
             raise
         return None, None, None
+
+
+def _with_new_manifest(index_dir: Path) -> Generation | None:
+    try:
+        found = with_new_manifest(index_dir)
+    except BuildFailedError as error:
+        log.warning("%s", error)
+        return None
+    if found is None:
+        return None
+    notice = f"The manifest was lost: it was made anew as generation {found.manifest.number}."
+    return replace(found, notice=notice)

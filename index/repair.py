@@ -55,7 +55,7 @@ def repair(index_dir: Path) -> Repair:
     """
     with failure_named(index_dir), hold(index_dir):
         problems = find_problems(index_dir)
-        if (found := _with_new_manifest(index_dir)) is not None:
+        if (found := with_new_manifest(index_dir)) is not None:
             done = f"the manifest was made anew as generation {found.manifest.number}"
             return Repair(tuple(problems), done, found)
         found, done = open_sound(index_dir), "nothing had to be done"
@@ -68,8 +68,10 @@ def repair(index_dir: Path) -> Repair:
         return Repair(tuple(problems), done, found)
 
 
-def _with_new_manifest(index_dir: Path) -> Generation | None:
+def with_new_manifest(index_dir: Path) -> Generation | None:
     """Return a new generation from the record that `CURRENT` names, if only its manifest is lost.
+
+    The caller holds the lock.
 
     Without the manifest no hash tells that the record is as published, so its content is checked
     and its word index, which no check covers, made anew. Going back instead would lose the articles

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.assemble import assemble
 from index.errors import IndexDamagedError, IndexLockedError, IndexMissingError
 from index.generation import CURRENT, MANIFEST, RECORD, files_of, open_current
+from index.job import Job
 from index.lock import hold
 from index.record import Record
 from index.repair import find_problems, repair
@@ -32,8 +34,6 @@ EARLIER, LATER = 8, 11  # articles of the two generations
 @pytest.fixture(scope="module")
 def two(tmp_path_factory, tiny):
     """An index of two generations, of articles that no source holds; to be read only."""
-    from index.assemble import assemble
-    from index.job import Job
     from tests.index.conftest import story
 
     index_dir = tmp_path_factory.mktemp("two") / "index"
@@ -206,6 +206,17 @@ def test_a_lost_manifest_is_made_anew_and_no_article_lost(own_two, asked, sound,
     assert asked(own_two) == sound
     sound_ones = [item for item in generations(own_two) if verify(item) == []]
     assert [item.manifest.number for item in sound_ones] == [3, 1][:n_left]
+
+
+@pytest.mark.parametrize("n_new", [0, 1])
+def test_a_build_over_a_lost_manifest_loses_no_article(own_two, tiny, n_new):
+    """It would, built on the generation before: no source holds them any more."""
+    (open_current(own_two).path / MANIFEST).write_text("{")
+    new = [Article.create(text="It rained in Tartu.", source="rain")][:n_new]
+    report = assemble(Job(index_dir=own_two, additive=True), tiny, new, lambda _: None)
+    assert "made anew as generation 3" in report.notice
+    assert (report.removed, n_articles(own_two)) == (0, LATER + n_new)
+    assert find_problems(own_two) == []
 
 
 def test_a_lost_manifest_and_chroma_and_words(own_two, asked, sound):
