@@ -44,7 +44,12 @@ def index(
     ] = None,
     field: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=KEY", help="JSON and CSV: which key holds text, title, …"),
+        typer.Option(
+            metavar="FIELD=KEY",
+            help="JSON and CSV: which key holds a field, where a record has it: text, title, "
+            "published (date), updated, byline (author), outlet, section, url, language, tags, "
+            "captions, id.",
+        ),
     ] = None,
     embedder: Annotated[
         str | None,
@@ -192,12 +197,14 @@ def _patterns(typed: Sequence[str] | None) -> list[str] | None:
 def _mapping(typed: Sequence[str] | None) -> dict[str, str] | None:
     if typed is None:
         return None
+    from index.parsing.metadata import field_named
     from index.types import Article
 
     known = sorted({item.name for item in fields(Article)} - {"version", "origins", "source"})
     mapping = {}
     for pair in filter(None, typed):
-        name, equals, key = pair.partition("=")
+        typed_name, equals, key = pair.partition("=")
+        name = field_named(typed_name)
         if not equals or not key or name not in known:
             raise ConfigError(
                 f"--field {pair!r} is not FIELD=KEY with one of the fields {', '.join(known)}; "

@@ -301,6 +301,16 @@ def test_a_list_of_addresses_that_cannot_be_used(desk, called, data, part):
     assert not (desk / ".article-qa").exists()
 
 
+def test_fields_are_mapped_by_their_usual_names_too(desk, called):
+    row = "Story,When,Who\nThe tram stands.,2021-03-04,Jo Dale\n"
+    (desk / "news" / "trams.csv").write_text(row)
+    typed = ("--field", "text=Story", "--field", "date=When", "--field", "author=Who")
+    assert called("index", "news/trams.csv", *typed).code == 0
+    (key,) = ids(called).values()
+    shown = json.loads(called("articles", "show", key, "--json").out)
+    assert (shown["published"], shown["byline"]) == ("2021-03-04", "Jo Dale")
+
+
 def test_what_is_typed_wrong(desk, called):
     for args, part in [
         (("index", "news", "--field", "nonsense"), "FIELD=KEY"),
