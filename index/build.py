@@ -70,7 +70,8 @@ def build_index(
         include: Shell patterns; of folders only the files that match one are read ("*.html",
             "2023/*"). Remembered; None means as last time.
         exclude: Shell patterns of files and folders that are not read. Remembered like `include`.
-        fields: Which keys of JSON and CSV records hold what: field of `Article` → key. Remembered.
+        fields: Which keys of JSON and CSV records hold what: field of `Article` → key, where a
+            record has it; else its usual keys count. Remembered.
         additive: Articles given as values join those given before.
         allow_loopback: Addresses on this machine may be fetched; otherwise only public ones are.
         on_progress: Called with each step; must return quickly.

@@ -13,7 +13,14 @@ import typer
 
 from index.errors import ConfigError, SourceError
 from index.roots import is_url
-from ui.building import add_lines, build, failures_reported, require_embedder, watch
+from ui.building import (
+    add_lines,
+    build,
+    failures_reported,
+    folders_not_named,
+    require_embedder,
+    watch,
+)
 from ui.options import IndexDir, Json, print_json, settings
 
 STDIN = "-"
@@ -44,7 +51,12 @@ def index(
     ] = None,
     field: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=KEY", help="JSON and CSV: which key holds text, title, …"),
+        typer.Option(
+            metavar="FIELD=KEY",
+            help="JSON and CSV: which key holds a field, where a record has it: text, title, "
+            "published (date), updated, byline (author), outlet, section, url, language, tags, "
+            "captions, id.",
+        ),
     ] = None,
     embedder: Annotated[
         str | None,
@@ -65,8 +77,9 @@ def index(
     Unchanged articles cost nothing; changed ones are replaced, deleted ones disappear. The old
     index answers until the new one is complete. Stop with Ctrl-C; the next run goes on from there.
 
-    --include, --exclude and --field are remembered; an empty one ("") forgets them. Lines on stdin
-    take --field, --embedder, --report and --json, and refuse the others.
+    --include, --exclude and --field are remembered, for all folders of the index; an empty one ("")
+    forgets them. Lines on stdin take --field, --embedder, --report and --json, and refuse the
+    others.
     --watch looks at files and folders only, not at addresses. To look again at everything every
     hour, put the command into cron: 0 * * * * article-qa index --index DIR
 
@@ -101,8 +114,11 @@ def index(
                     f"There is no index at {config.index_dir} yet. Say what to index: "
                     "article-qa index FOLDER."
                 )
+            found = [item if is_url(item) else Path(item) for item in asked]
+            if include is not None or exclude is not None:
+                _tell_of_others(folders_not_named(found, config))
             done = build(
-                [item if is_url(item) else Path(item) for item in asked],
+                found,
                 config,
                 quiet=as_json,
                 report_file=report,
@@ -152,6 +168,17 @@ def import_(
     )
 
 
+def _tell_of_others(folders: Sequence[str]) -> None:
+    """Say before the build which other folders the patterns count for: articles may go there."""
+    if folders:
+        typer.echo(
+            "Note: --include and --exclude are one setting for the whole index. From the next look "
+            f"at them on, they also apply to: {', '.join(folders)}. "
+            'To forget them: article-qa index --include "" --exclude ""',
+            err=True,
+        )
+
+
 def _refuse_with_stdin(given: Mapping[str, bool]) -> None:
     """Refuse what would do nothing to lines on stdin, rather than pass over it silently."""
     if names := [name for name, is_given in given.items() if is_given]:
@@ -192,12 +219,14 @@ def _patterns(typed: Sequence[str] | None) -> list[str] | None:
 def _mapping(typed: Sequence[str] | None) -> dict[str, str] | None:
     if typed is None:
         return None
+    from index.parsing.metadata import field_named
     from index.types import Article
 
     known = sorted({item.name for item in fields(Article)} - {"version", "origins", "source"})
     mapping = {}
     for pair in filter(None, typed):
-        name, equals, key = pair.partition("=")
+        typed_name, equals, key = pair.partition("=")
+        name = field_named(typed_name)
         if not equals or not key or name not in known:
             raise ConfigError(
                 f"--field {pair!r} is not FIELD=KEY with one of the fields {', '.join(known)}; "

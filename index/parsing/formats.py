@@ -20,7 +20,7 @@ from index.parsing.table import parse_table
 from index.parsing.trust import with_hints
 from index.types import Article
 
-PARSER_ID = "parsing-4"  # bump when the same bytes would give another article: all is parsed anew
+PARSER_ID = "parsing-5"  # bump when the same bytes would give another article: all is parsed anew
 DEFAULT_OPTIONS = ParseOptions()
 MAX_ARTICLE_CHARACTERS = 5_000_000  # several novels; more is a dump that nobody can cite from
 

@@ -127,6 +127,11 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], Callable[[object], object]]] = {
 KNOWN_KEYS = frozenset(key for keys, _ in FIELDS.values() for key in keys)
 
 
+def field_named(name: str) -> str:
+    """Return the field that is known by a key: "published" for "date"; other names as they are."""
+    return next((field for field, (keys, _) in FIELDS.items() if name in keys), name)
+
+
 def read_metadata(
     values: Mapping[str, object], where: str | Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -47,7 +47,8 @@ class ParseOptions:
     """How one source is to be parsed."""
 
     hints: Hints = Hints()
-    # Of json, jsonl and csv records: field of Article -> key; none: the keys that are usual.
+    # Of json, jsonl and csv records: field of Article -> key, where a record has it. The mapping is
+    # one for all sources: records without that key are read by the keys that are usual.
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     alone: bool = False  # one line of a stream: only an id of its own names it, never its place
 

@@ -21,6 +21,8 @@ RECORD_FIELDS = frozenset({"id", "text", "captions", *FIELDS})  # that `fields` 
 NO_KEYS: Mapping[str, str] = MappingProxyType({})
 
 TEXT_KEYS = ("text", "body", "content")
+MAX_SHOWN_KEYS = 5  # in the message about a record or table without text
+_MISSING = object()
 _LIST_KEYS = ("articles", "items", "records", "data")  # a list of records inside one object
 
 
@@ -33,7 +35,7 @@ def parse_jsonl(
         name: The source's name.
         text: Its text.
         keys: Field of `Article` → key of the records, "meta.date" for one in an inner object;
-            fields that are not in it have their usual keys.
+            fields that are not in it, and records without that key, have their usual keys.
         alone: Whether it is one line of many: its place then is no name, and is left empty.
 
     Raises:
@@ -68,7 +70,7 @@ def _load(text: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        return ValueError(f"not JSON: {error.msg} at character {error.pos + 1}")
+        return ValueError(f"not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}")
     except (ValueError, RecursionError):  # a number of 5,000 digits, 1,000 brackets
         return ValueError("not JSON that can be read: a number too long, or nested too deep")
 
@@ -126,10 +128,8 @@ def _read_record(
     if not isinstance(record, dict):
         raise ValueError("not an object with title and text")
     key, text = _find(record, keys, "text")
-    if text is None:
-        raise ValueError(
-            f"has no text ({shown(key)} is empty)" if "text" in keys else "has no text"
-        )
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise ValueError(f"has no text ({shown(key)} is empty)" if key else _no_text(record, keys))
     if not isinstance(text, str):
         raise ValueError("its text is not text")
     values, origins = _values(record, keys)
@@ -146,21 +146,48 @@ def _read_record(
 
 
 def _find(record: Mapping[str, object], keys: Mapping[str, str], field: str) -> tuple[str, object]:
-    """Return the key under which a record has a field, and its value; None if it has none."""
-    if key := keys.get(field):
-        return key, _inner(record, key)
-    lower = {str(key).strip().lower(): value for key, value in record.items()}
+    """Return the key under which a record has a field, and its value; "" and None if it has none.
+
+    A mapped key that is there says where the field is, even if it is empty.
+    """
+    if (key := keys.get(field)) and (value := _inner(record, key)) is not _MISSING:
+        return key, value
+    lower = {str(key).strip().lower(): (str(key), value) for key, value in record.items()}
     usual = TEXT_KEYS if field == "text" else (field,)
-    return next(((key, lower[key]) for key in usual if lower.get(key) is not None), ("", None))
+    found = [lower[key] for key in usual if key in lower]
+    return next((item for item in found if item[1] is not None), found[0] if found else ("", None))
+
+
+def text_keys(keys: Mapping[str, str]) -> str:
+    """Return the keys that may hold the text, as a message names them: "text, body or content"."""
+    names = dict.fromkeys((*map(shown, filter(None, [keys.get("text")])), *TEXT_KEYS))
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
+
+def how_to_map(record: Mapping[str, object]) -> str:
+    """Return which keys a record has, and how to map the one that most likely is its text."""
+    names = ", ".join(shown(key) for key in list(record)[:MAX_SHOWN_KEYS])
+    more = ", …" if len(record) > MAX_SHOWN_KEYS else ""
+    texts = {key: len(value) for key, value in record.items() if isinstance(value, str)}
+    longest = shown(max(texts, key=lambda key: texts[key])) if texts else "KEY"
+    return f"(it has: {names}{more}); map one with --field text={longest}"
+
+
+def _no_text(record: Mapping[str, object], keys: Mapping[str, str]) -> str:
+    return f"has no {text_keys(keys)} {how_to_map(record)}" if record else "has no text"
 
 
 def _inner(record: Mapping[str, object], key: str) -> object:
-    """Return the value of "meta.date": the record's own of this name, else its inner objects'."""
+    """Return the value of "meta.date": the record's own of this name, else its inner objects'.
+
+    What is not there is `_MISSING`: None would be a value that is there, and empty.
+    """
     if key in record:
         return record[key]
     found: object = record
     for part in key.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
+        found = found.get(part, _MISSING) if isinstance(found, dict) else _MISSING
     return found
 
 
@@ -173,11 +200,11 @@ def _values(
         values.setdefault(str(key).strip().lower(), value)
     origins = {key: f"record key {key}" for key in values}
     for field, key in keys.items():
-        if field in FIELDS:
+        if field in FIELDS and (value := _inner(record, key)) is not _MISSING:
             usual = FIELDS[field][0]
             for other in usual:
                 values.pop(other, None)
-            values[usual[0]], origins[usual[0]] = _inner(record, key), f"record key {key}"
+            values[usual[0]], origins[usual[0]] = value, f"record key {key}"
     return values, origins
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 
 from index.errors import ParseError
 from index.parsing.metadata import shown
 from index.parsing.parsed import ParsedSource
-from index.parsing.records import NO_KEYS, TEXT_KEYS, read_records
+from index.parsing.records import NO_KEYS, TEXT_KEYS, how_to_map, read_records, text_keys
 
 MAX_FIELD_CHARACTERS = 5_000_000  # a quotation mark that is never closed ends here
 SNIFFED_CHARACTERS = 65_536
 MAX_COLUMNS = 1_000
-MAX_SHOWN_COLUMNS = 5  # in the message about a table without text
 DELIMITERS = ",;\t|"
 
 _NAMED_DELIMITER = re.compile(r"sep=([,;\t|])\n")  # a first line that Excel writes and reads
@@ -64,8 +64,9 @@ def _rows(text: str, delimiter: str, keys: Mapping[str, str]) -> Iterator[tuple[
                 continue
             if not columns:
                 columns = [cell.strip() for cell in row[:MAX_COLUMNS]]
-                _check_columns(columns, keys)
                 continue
+            if not number:
+                _check_columns(columns, row, keys)
             number += 1
             yield place, number, _record(columns, row)
     except csv.Error as error:
@@ -83,9 +84,9 @@ def _record(columns: list[str], row: list[str]) -> dict[str, str] | ValueError:
     return {name: cell for name, cell in zip(columns, row, strict=False) if name}
 
 
-def _check_columns(columns: list[str], keys: Mapping[str, str]) -> None:
-    """Raise a ParseError if the first row names no column for the text."""
-    if "text" in keys or {name.lower() for name in columns} & set(TEXT_KEYS):
+def _check_columns(columns: list[str], row: list[str], keys: Mapping[str, str]) -> None:
+    """Raise a ParseError if there is no column for the text; the row tells which it may be."""
+    if keys.get("text") in columns or {name.lower() for name in columns} & set(TEXT_KEYS):
         return
-    names = ", ".join(map(shown, columns[:MAX_SHOWN_COLUMNS]))
-    raise ParseError(f"its first row names no column {' or '.join(TEXT_KEYS)} (it has: {names})")
+    cells = dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
+    raise ParseError(f"its first row names no column {text_keys(keys)} {how_to_map(cells)}")

@@ -76,9 +76,9 @@ def test_good_lines_survive_bad_ones():
     assert parsed.problems == (
         "line 2 is not JSON: Expecting property name enclosed in double quotes at character 2",
         "line 4: not an object with title and text",
-        "line 5: has no text",
+        "line 5: has no text, body or content (it has: title); map one with --field text=title",
         "line 6: its text is not text",
-        "line 7: has no text",
+        "line 7: has no text (text is empty)",
         "line 8: title is not text: 7",
         "line 8: url is not a web address: javascript:x",
         "line 8: date is not text: 1684713600",
@@ -86,6 +86,32 @@ def test_good_lines_survive_bad_ones():
         "line 8: captions are not a list of texts",
         "line 9: has the url or id of an article above, which is kept",
     )
+
+
+def test_a_mapped_key_counts_where_a_record_has_it():
+    # regression: one mapping is kept for all sources, and records with the usual keys were dropped
+    lines = [
+        {"Story": "Mapped.", "text": "no", "When": "2021-03-04", "date": "2020-01-01"},
+        {"body": "Usual.", "date": "2022-05-06", "id": "u"},
+        {"Story": "", "text": "no"},
+        {"Headline": "H", "Tale": "It is longer."},
+    ]
+    keys = {"text": "Story", "published": "When", "id": "number"}
+    parsed = parse_jsonl("a.jsonl", "\n".join(map(json.dumps, lines)), keys)
+    assert [(a.text, a.published, a.source) for a in parsed.articles] == [
+        ("Mapped.", date(2021, 3, 4), "a.jsonl#1"),
+        ("Usual.", date(2022, 5, 6), "a.jsonl#u"),
+    ]
+    assert parsed.problems == (
+        "line 3: has no text (Story is empty)",
+        "line 4: has no Story, text, body or content (it has: Headline, Tale); "
+        "map one with --field text=Tale",
+    )
+
+
+def test_a_string_without_an_end_is_named_in_good_english():
+    with pytest.raises(ParseError, match="Unterminated string starting at character 11"):
+        parse_json("a.json", '{"text":  "abc')
 
 
 def test_the_number_of_problems_is_limited():

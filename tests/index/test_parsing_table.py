@@ -43,7 +43,7 @@ def test_a_table(suffix, mark):
     assert first.origins["published"] == "record key date"
     assert third.published is None
     assert parsed.problems == (
-        "row 2 (line 5): has no text",
+        "row 2 (line 5): has no text (Text is empty)",
         "row 3 (line 6): date is not a date such as 2023-05-22: last week",
     )
 
@@ -54,8 +54,17 @@ def test_columns_are_mapped():
     assert (article.title, article.text) == ("T", "One.\n\nTwo & three.")
     with pytest.raises(ParseError, match="articles have no field headline"):
         parse_source("a.csv", data, mapped(headline="Kopf"))
-    with pytest.raises(ParseError, match=r"has no text \(Wrong is empty\)"):
-        parse_source("a.csv", data, mapped(text="Wrong"))
+    (article,) = parse_source("a.csv", data, mapped(title="Wrong", text="Wrong")).articles
+    assert article.text == "no"
+    stories = table([["Headline", "Story"], ["T", "A long story."]])
+    with pytest.raises(ParseError) as caught:
+        parse_source("a.csv", stories, mapped(text="Wrong"))
+    assert str(caught.value).endswith(
+        "its first row names no column Wrong, text, body or content (it has: Headline, Story); "
+        "map one with --field text=Story"
+    )
+    with pytest.raises(ParseError, match=r"has no text \(Story is empty\)"):
+        parse_source("a.csv", table([["Story", "text"], ["", "no"]]), mapped(text="Story"))
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl"])
@@ -69,10 +78,11 @@ def test_keys_of_inner_objects_are_mapped(suffix):
     options = mapped(published="meta.date", outlet="x.y", title="meta.title")
     (article,) = parse_source(f"a.{suffix}", json.dumps(record).encode(), options).articles
     assert (article.published, article.outlet) == (date(2021, 3, 4), "Post")
-    assert article.title == ""  # the mapping says where it would be
+    assert article.title == "A"  # the mapping is for records that have its key
     assert article.origins == {
         "published": "record key meta.date",
         "outlet": "record key x.y",
+        "title": "record key title",
     }
 
 
@@ -100,7 +110,7 @@ def test_round_trip(rows):
 
 @pytest.mark.parametrize("data", [b"A,Some text.\nB,More.\n", b"Lines\nSome text.\n"])
 def test_a_table_that_names_no_text_says_so(data):
-    with pytest.raises(ParseError, match="its first row names no column text or body or content"):
+    with pytest.raises(ParseError, match="its first row names no column text, body or content"):
         parse_source("a.csv", data)
 
 

@@ -115,7 +115,7 @@ def test_what_is_wrong_has_the_number_of_its_line():
         "line 1": "is not a JSON object",
         "line 3": "is not JSON: Expecting property name enclosed in double quotes at character 2",
         "line 5": "is not a JSON object",
-        "line 6": "has no text",
+        "line 6": "has no text, body or content (it has: title); map one with --field text=title",
         "line 7": "published is not a date such as 2023-05-22: someday",
         "line 8": "its text is not text",
         "line 9": "is not JSON that can be read: a number too long, or nested too deep",

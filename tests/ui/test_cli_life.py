@@ -308,6 +308,26 @@ def test_a_list_of_addresses_that_cannot_be_used(desk, called, data, part):
     assert not (desk / ".article-qa").exists()
 
 
+def test_fields_are_mapped_by_their_usual_names_too(desk, called):
+    row = "Story,When,Who\nThe tram stands.,2021-03-04,Jo Dale\n"
+    (desk / "news" / "trams.csv").write_text(row)
+    typed = ("--field", "text=Story", "--field", "date=When", "--field", "author=Who")
+    assert called("index", "news/trams.csv", *typed).code == 0
+    (key,) = ids(called).values()
+    shown = json.loads(called("articles", "show", key, "--json").out)
+    assert (shown["published"], shown["byline"]) == ("2021-03-04", "Jo Dale")
+
+
+def test_patterns_name_the_other_folders_they_apply_to(desk, called):
+    (desk / "more").mkdir()
+    (desk / "more" / "bus.md").write_text("# The bus\n\nThe bus goes again on Friday.\n")
+    assert "also apply" not in called("index", "news", "--include", "*.txt").err
+    done = called("index", "more", "--include", "*.md")
+    assert f"also apply to: {desk.resolve() / 'news'}." in done.err
+    assert "also apply" not in called("index", "more", "news", "--include", "").err
+    assert "also apply" not in called("index", "--include", "").err
+
+
 def test_what_is_typed_wrong(desk, called):
     for args, part in [
         (("index", "news", "--field", "nonsense"), "FIELD=KEY"),
