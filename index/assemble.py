@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from index.changes import RECORD_SUFFIXES, Changes, Comparison, Patterns
 from index.embed import Embedder
@@ -107,7 +108,7 @@ class _Assembly:
             settings = self._settings()
             self._remove_and_readmit()
             roots = self._roots(given is not None)
-            changes = self._look(roots, settings)
+            changes = self._look(roots, self._patterns(roots), settings)
         with self._phase("read"):
             self._prepare(changes, roots)
             self._read(changes, roots, settings.options)
@@ -166,21 +167,29 @@ class _Assembly:
     # What to look at
 
     def _settings(self) -> _Settings:
-        """Return what users set about sources; what is said now is remembered."""
-        stored = self._record.settings()
-        values = {name: getattr(self.job, name) for name in ("include", "exclude", "fields")}
-        found = dict(stored)
-        for name, value in values.items():
-            if value is not None:
-                found[name] = json.dumps(value if isinstance(value, tuple) else dict(value))
-                if found[name] != stored.get(name, "{}" if name == "fields" else "[]"):
-                    self._writable().record.put_setting(name, found[name])
-        fields: dict[str, str] = json.loads(found.get("fields", "{}"))
+        """Return how records are read; what is said now is remembered."""
+        stored: dict[str, str] = json.loads(self._record.settings().get("fields", "{}"))
+        fields = stored if self.job.fields is None else dict(self.job.fields)
+        if fields != stored:
+            self._writable().record.put_setting("fields", json.dumps(fields))
         return _Settings(
-            Patterns(*(tuple(json.loads(found.get(key, "[]"))) for key in ("include", "exclude"))),
-            ParseOptions(fields=fields),
-            RECORD_SUFFIXES if fields != json.loads(stored.get("fields", "{}")) else frozenset(),
+            ParseOptions(fields=fields), RECORD_SUFFIXES if fields != stored else frozenset()
         )
+
+    def _patterns(self, roots: Roots) -> dict[str, Patterns]:
+        """Return which files of each folder are wanted; what is said now is remembered for it."""
+        files = [root for root in roots.known if not is_remote(root)]
+        # Those that patterns are said of: the folders named with them; all where nothing is named.
+        asked = resolve_roots(self.job.paths, roots.known).scanned if self.job.paths else files
+        named = [] if self.job.urls and not self.job.paths else set(asked) & set(files)
+        found = {}
+        for name in ("include", "exclude"):
+            stored = _of_each_root(self._record.settings().get(name, "{}"), files)
+            value: tuple[str, ...] | None = getattr(self.job, name)
+            found[name] = stored if value is None else {**stored, **dict.fromkeys(named, value)}
+            if found[name] != stored:
+                self._writable().record.put_setting(name, json.dumps(found[name]))
+        return {root: Patterns(found["include"][root], found["exclude"][root]) for root in files}
 
     def _remove_and_readmit(self) -> None:
         # All names first: what one removes, another may mean as well.
@@ -215,11 +224,11 @@ class _Assembly:
             self._writable().record.put_roots(roots.known)
         return roots
 
-    def _look(self, roots: Roots, settings: _Settings) -> Changes:
+    def _look(self, roots: Roots, patterns: Mapping[str, Patterns], settings: _Settings) -> Changes:
         comparison = Comparison(
             self._known_files(),
             self.job.index_dir.resolve(),
-            settings.patterns,
+            patterns,
             settings.stale_suffixes,
             everything=self.fresh,
         )
@@ -387,7 +396,6 @@ class _Assembly:
 class _Settings:
     """What users set about sources."""
 
-    patterns: Patterns
     options: ParseOptions
     stale_suffixes: frozenset[str] = field(default=frozenset())  # read such files again
 
@@ -428,3 +436,11 @@ def _with_new_manifest(index_dir: Path) -> Generation | None:
         return None
     notice = f"The manifest was lost: it was made anew as generation {found.manifest.number}."
     return replace(found, notice=notice)
+
+
+def _of_each_root(stored: str, roots: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return root → patterns; stored as that, or by older versions as one list for all roots."""
+    found: Any = json.loads(stored)
+    return {
+        root: tuple(found if isinstance(found, list) else found.get(root, ())) for root in roots
+    }

@@ -68,7 +68,8 @@ def build_index(
             differs from the one the index was built with, everything is embedded again.
         rebuild: Read and embed everything again, whatever is there.
         include: Shell patterns; of folders only the files that match one are read ("*.html",
-            "2023/*"). Remembered; None means as last time.
+            "2023/*"). Remembered for the folders in `sources`, or for all where there are none;
+            None means as last time.
         exclude: Shell patterns of files and folders that are not read. Remembered like `include`.
         fields: Which keys of JSON and CSV records hold what: field of `Article` → key, where a
             record has it; else its usual keys count. Remembered.

@@ -55,7 +55,7 @@ class Comparison:
 
     known: Mapping[str, Source]
     index_dir: Path  # may lie among the articles: it is none of them
-    patterns: Patterns = Patterns()
+    patterns: Mapping[str, Patterns]  # by root
     stale_suffixes: frozenset[str] = frozenset()  # read such files again even if unchanged
     everything: bool = False  # read every file again
 
@@ -109,7 +109,7 @@ class Comparison:
             changes.kept |= hidden
             changes.unreadable.append(Problem(name_of(folder), reason))
         changes.unreadable += [Problem(name_of(name), reason) for name, reason in scan.odd]
-        files = [file for file in scan.files if self._is_wanted(file, Path(root))]
+        files = [file for file in scan.files if self._is_wanted(file, root)]
         for done, found in enumerate(files, 1):
             file = replace(found, name=name_of(found.name))
             on_file(done, len(files))
@@ -140,11 +140,11 @@ class Comparison:
             known_as = old.known_as if old else ""
             changes.to_read.append((file, Source(file.name, root, digest, (), known_as)))
 
-    def _is_wanted(self, file: SourceFile, root: Path) -> bool:
+    def _is_wanted(self, file: SourceFile, root: str) -> bool:
         if file.path.is_relative_to(self.index_dir):
             return False
-        inside = file.name.removeprefix(root.name).lstrip("/")
-        return not inside or self.patterns.admit(inside)
+        inside = file.name.removeprefix(Path(root).name).lstrip("/")
+        return not inside or self.patterns[root].admit(inside)
 
 
 @dataclass(frozen=True, slots=True)

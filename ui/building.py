@@ -86,25 +86,6 @@ def require_embedder(config: Config) -> None:
             require_bundled(open_current(config.index_dir).manifest.settings["embedder"])
 
 
-def folders_not_named(sources: Sequence[str | Path], config: Config) -> list[str]:
-    """Return the folders that the index knows and `sources` does not name; none without an index.
-
-    Patterns are one setting for the whole index: they count for these folders too.
-    """
-    from index.generation import open_current
-    from index.record import Record
-    from index.roots import is_remote, resolve_roots
-
-    if not sources:  # all are meant
-        return []
-    with suppress(IndexMissingError, IndexDamagedError):  # the build will say so, or repair it
-        with closing(Record.open(open_current(config.index_dir).record_path)) as record:
-            roots = resolve_roots(sources, record.roots())
-        passed = roots.known.keys() - set(roots.scanned)
-        return sorted(root for root in passed if Path(root).is_dir() and not is_remote(root))
-    return []
-
-
 def add_lines(
     config: Config,
     fields: Mapping[str, str] | None,

@@ -17,7 +17,6 @@ from ui.building import (
     add_lines,
     build,
     failures_reported,
-    folders_not_named,
     require_embedder,
     watch,
 )
@@ -77,9 +76,9 @@ def index(
     Unchanged articles cost nothing; changed ones are replaced, deleted ones disappear. The old
     index answers until the new one is complete. Stop with Ctrl-C; the next run goes on from there.
 
-    --include, --exclude and --field are remembered, for all folders of the index; an empty one ("")
-    forgets them. Lines on stdin take --field, --embedder, --report and --json, and refuse the
-    others.
+    --include and --exclude are remembered for the folders named with them (without any, for all),
+    --field for the whole index; an empty one ("") forgets them. Lines on stdin take --field,
+    --embedder, --report and --json, and refuse the others.
     --watch looks at files and folders only, not at addresses. To look again at everything every
     hour, put the command into cron: 0 * * * * article-qa index --index DIR
 
@@ -115,8 +114,6 @@ def index(
                     "article-qa index FOLDER."
                 )
             found = [item if is_url(item) else Path(item) for item in asked]
-            if include is not None or exclude is not None:
-                _tell_of_others(folders_not_named(found, config))
             done = build(
                 found,
                 config,
@@ -166,17 +163,6 @@ def import_(
         f"{manifest.n_articles:,} articles, {manifest.n_passages:,} passages from {file} are in "
         f"service at {config.index_dir} as generation {manifest.number}."
     )
-
-
-def _tell_of_others(folders: Sequence[str]) -> None:
-    """Say before the build which other folders the patterns count for: articles may go there."""
-    if folders:
-        typer.echo(
-            "Note: --include and --exclude are one setting for the whole index. From the next look "
-            f"at them on, they also apply to: {', '.join(folders)}. "
-            'To forget them: article-qa index --include "" --exclude ""',
-            err=True,
-        )
 
 
 def _refuse_with_stdin(given: Mapping[str, bool]) -> None:

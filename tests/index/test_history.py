@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from index.editing import EditableRecord
 from index.errors import SourceError
-from index.generation import open_current
+from index.generation import hash_files, open_current
 from index.record import Record
 from index.search import Searcher
 from index.types import article_id
@@ -232,6 +234,46 @@ def test_patterns_are_remembered(index_dir, news, build_here, write_story, recor
     assert list(sources(record())) == ["news/2023/9.txt"]
     report = build_here(index_dir, include=(), exclude=())
     assert report.n_articles == 6
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_patterns_are_those_of_the_folders_named(
+    index_dir, news, build_here, write_story, record, rebuild
+):
+    other = news.parent / "other"
+    for name in ("a.txt", "b.txt", "drafts/c.txt"):
+        write_story(other / name, 20 + len(name) + ord(name[0]))
+    build_here(index_dir, news)
+    build_here(index_dir, other, exclude=("drafts", "b.txt"), rebuild=rebuild)
+    mine = {f"news/{number}.txt" for number in range(4)}
+    assert set(sources(record())) == mine | {"other/a.txt"}
+    assert build_here(index_dir).changed is False
+    build_here(index_dir, rebuild=True)
+    assert set(sources(record())) == mine | {"other/a.txt"}
+    build_here(index_dir, news, include=("0.txt",))
+    build_here(index_dir)
+    assert set(sources(record())) == {"news/0.txt", "other/a.txt"}
+    build_here(index_dir, other, exclude=())
+    assert len(sources(record())) == 4
+    build_here(index_dir, include=(), exclude=())
+    assert len(sources(record())) == 7
+
+
+def test_patterns_of_older_versions_are_those_of_all_folders(index_dir, news, build_here, record):
+    build_here(index_dir, news)
+    with closing(EditableRecord.edit(open_current(index_dir).record_path)) as edited:
+        edited.put_setting("include", json.dumps(["0.txt", "1.txt"]))
+    generation = open_current(index_dir)
+    manifest = replace(
+        generation.manifest,
+        files=hash_files(generation.path),
+        settings={**generation.manifest.settings, "include": '["0.txt", "1.txt"]'},
+    )
+    manifest.write(generation.path)
+    build_here(index_dir)
+    assert set(sources(record())) == {"news/0.txt", "news/1.txt"}
+    build_here(index_dir, news, include=())
+    assert len(sources(record())) == 4
 
 
 def test_keys_of_records_are_remembered(index_dir, tmp_path, build_here, record):

@@ -318,14 +318,14 @@ def test_fields_are_mapped_by_their_usual_names_too(desk, called):
     assert (shown["published"], shown["byline"]) == ("2021-03-04", "Jo Dale")
 
 
-def test_patterns_name_the_other_folders_they_apply_to(desk, called):
+def test_patterns_of_one_folder_leave_the_others_alone(desk, called):
     (desk / "more").mkdir()
     (desk / "more" / "bus.md").write_text("# The bus\n\nThe bus goes again on Friday.\n")
-    assert "also apply" not in called("index", "news", "--include", "*.txt").err
-    done = called("index", "more", "--include", "*.md")
-    assert f"also apply to: {desk.resolve() / 'news'}." in done.err
-    assert "also apply" not in called("index", "more", "news", "--include", "").err
-    assert "also apply" not in called("index", "--include", "").err
+    (desk / "more" / "note.txt").write_text("Note\n\nThe note is not wanted.\n")
+    called("index", "news")
+    assert "1 new" in called("index", "more", "--include", "*.md").err
+    assert "nothing changed" in called("index").err
+    assert "1 new" in called("index", "more", "--include", "").err
 
 
 def test_what_is_typed_wrong(desk, called):
