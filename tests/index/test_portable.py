@@ -134,9 +134,9 @@ def test_in_place_of_one_that_is_there(library, exported, tmp_path, tiny):
     assert import_index(exported, target, replace_it=True).manifest.number == 2
     roll_back(target)  # generation 1 serves
     assert import_index(exported, target, replace_it=True).manifest.number == 3
-    # That in service is what can be gone back to, not the newest there is.
-    assert [item.manifest.number for item in generations(target)] == [3, 1]
-    assert verify(roll_back(target)) == []
+    # That in service can be gone back to, and so can the one that was rolled back from.
+    assert [item.manifest.number for item in generations(target)] == [3, 2, 1]
+    assert verify(roll_back(target, 1)) == []
 
 
 @pytest.mark.parametrize("damaged", [MANIFEST, "CURRENT"])
