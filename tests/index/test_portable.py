@@ -105,10 +105,8 @@ def test_all_of_it_comes_back(tmp_path, write_story, build_here, content, tiny):
         (past,) = record.past_versions(cited.id)
         assert past.article == cited  # what was cited yesterday can still be shown
         settings = record.settings()
-        assert (settings["embedder"], json.loads(settings["exclude"])) == (
-            tiny.model_id,
-            ["drafts"],
-        )
+        assert settings["embedder"] == tiny.model_id
+        assert list(json.loads(settings["exclude"]).values()) == [["drafts"]]
     report = build_here(there, news)  # and it lives on as if it had been built here
     assert (report.added, report.updated, report.removed, report.embedded) == (0, 0, 0, 0)
     write_story(news / "9.txt", 9)
